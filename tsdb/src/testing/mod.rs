@@ -1,1 +1,3 @@
-//! To be written.
+//! Generators, models and injuries for tests (feature `testing`, never set by the binary).
+
+pub mod golden;
