@@ -1,10 +1,31 @@
 //! `meta.json`: what a block says of itself, in Prometheus' part and in Thanos'.
 //!
-//! To be completed.
+//! ```text
+//! { ulid, minTime, maxTime,
+//!   stats      { numSamples, numFloatSamples, numHistogramSamples, numSeries, numChunks, numTombstones },
+//!   compaction { level, sources, deletable, parents [{ ulid, minTime, maxTime }], failed, hints },
+//!   version 1,
+//!   thanos     { version, labels, downsample { resolution }, source, segment_files,
+//!                files [{ rel_path, size_bytes, hash { hashFunc, value } }], rewrites,
+//!                index_stats { series_max_size, chunk_max_size }, extensions, upload_time } }
+//! ```
+//!
+//! The order above is the order of the keys in the file. Keys that this program does not know follow the known ones of
+//! their object and survive a round trip (in `parents` and `hash` they are dropped). The two directions are in [`json`],
+//! the text form (that of Go's encoder) in [`go_json`]. A block is visible in a bucket by this file alone.
+
+pub(crate) mod fields;
+pub mod go_json;
+pub mod json;
+#[cfg(test)]
+mod tests;
 
 use crate::id::BlockId;
-use crate::label::Labels;
+use crate::label::{self, Labels};
 use crate::time::{Millis, TimeRange};
+
+/// Keys that this program does not know, in order.
+pub type Extra = serde_json::Map<String, serde_json::Value>;
 
 /// All of one `meta.json`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -17,12 +38,14 @@ pub struct BlockMeta {
     pub max_time: Millis,
     /// Counts.
     pub stats: BlockStats,
+    /// Unknown keys of `stats`.
+    pub stats_extra: Extra,
     /// Where the block comes from.
     pub compaction: Compaction,
     /// Thanos' part; none in a block that never saw a bucket.
     pub thanos: Option<ThanosMeta>,
-    /// Keys that this program does not know, in order.
-    pub extra: serde_json::Map<String, serde_json::Value>,
+    /// Unknown keys of the outermost object.
+    pub extra: Extra,
 }
 
 /// Counts of a block's content.
@@ -30,7 +53,7 @@ pub struct BlockMeta {
 pub struct BlockStats {
     /// Samples of all chunks.
     pub num_samples: u64,
-    /// Samples of float chunks.
+    /// Samples of float chunks; 0 in blocks written before the two kinds were told apart.
     pub num_float_samples: u64,
     /// Samples of histogram chunks.
     pub num_histogram_samples: u64,
@@ -57,6 +80,8 @@ pub struct Compaction {
     pub failed: bool,
     /// `from-out-of-order` and its like, ascending.
     pub hints: Vec<String>,
+    /// Unknown keys.
+    pub extra: Extra,
 }
 
 /// A direct input of a compacted block.
@@ -86,10 +111,14 @@ impl Resolution {
 /// Thanos' part of a block's meta.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ThanosMeta {
+    /// Version of this part: 1, or 0 where the key is absent (which means 1).
+    pub version: u32,
     /// External labels: who scraped.
     pub labels: Labels,
     /// Resolution of the samples.
     pub resolution: Resolution,
+    /// Unknown keys of `downsample`.
+    pub downsample_extra: Extra,
     /// Who wrote the block: `sidecar`, `compactor`, …
     pub source: String,
     /// Names of the chunk files; an older form of `files`.
@@ -102,12 +131,14 @@ pub struct ThanosMeta {
     pub series_max_size: i64,
     /// Size of the largest chunk, 0 unknown.
     pub chunk_max_size: i64,
+    /// Unknown keys of `index_stats`.
+    pub index_stats_extra: Extra,
     /// Free-form data of other programs.
     pub extensions: Option<serde_json::Value>,
     /// When the block was uploaded: RFC 3339 with nanoseconds, trailing zeros trimmed.
     pub upload_time: Option<jiff::Timestamp>,
-    /// Keys that this program does not know, in order.
-    pub extra: serde_json::Map<String, serde_json::Value>,
+    /// Unknown keys.
+    pub extra: Extra,
 }
 
 /// One file of a block.
@@ -117,8 +148,44 @@ pub struct FileMeta {
     pub rel_path: String,
     /// Size; absent for `meta.json`.
     pub size_bytes: Option<u64>,
-    /// SHA-256 in lower-case hex, where hashing is on.
-    pub sha256: Option<String>,
+    /// Hash of the content, where hashing is on.
+    pub hash: Option<FileHash>,
+    /// Unknown keys.
+    pub extra: Extra,
+}
+
+/// Hash of a file's content.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FileHash {
+    /// `SHA256`, or empty where hashing was off.
+    pub func: String,
+    /// The hash in lower-case hex.
+    pub value: String,
+}
+
+impl FileHash {
+    /// Name of the one hash function in use.
+    pub const SHA256: &'static str = "SHA256";
+
+    /// A SHA-256 in lower-case hex.
+    #[must_use]
+    pub fn sha256(value: String) -> Self {
+        Self {
+            func: Self::SHA256.into(),
+            value,
+        }
+    }
+}
+
+impl FileMeta {
+    /// The SHA-256 of the file, where it is known.
+    #[must_use]
+    pub fn sha256(&self) -> Option<&str> {
+        self.hash
+            .as_ref()
+            .filter(|hash| hash.func == FileHash::SHA256 && !hash.value.is_empty())
+            .map(|hash| hash.value.as_str())
+    }
 }
 
 impl BlockMeta {
@@ -135,4 +202,28 @@ impl BlockMeta {
             .as_ref()
             .map_or(Resolution::RAW, |thanos| thanos.resolution)
     }
+
+    /// Name of the group that this block is compacted in.
+    #[must_use]
+    pub fn group_key(&self) -> String {
+        let none = Labels::default();
+        let labels = self.thanos.as_ref().map_or(&none, |thanos| &thanos.labels);
+        group_key(self.resolution(), labels)
+    }
+
+    /// What the meta says of the file at `rel_path`.
+    #[must_use]
+    pub fn file(&self, rel_path: &str) -> Option<&FileMeta> {
+        let files = self.thanos.as_ref().map(|thanos| &thanos.files)?;
+        files.iter().find(|file| file.rel_path == rel_path)
+    }
+}
+
+/// `"<resolution>@<hash of the labels>"`: blocks of equal key may be compacted together.
+#[must_use]
+pub fn group_key(resolution: Resolution, labels: &Labels) -> String {
+    let pairs = labels
+        .iter()
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    format!("{}@{}", resolution.0, label::hash_pairs(pairs))
 }
