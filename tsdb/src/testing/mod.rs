@@ -1,4 +1,7 @@
 //! Generators, models and injuries for tests (feature `testing`, never set by the binary).
 
+pub mod damage;
 pub mod fuzz_meta;
 pub mod golden;
+pub mod model;
+pub mod strategy;
