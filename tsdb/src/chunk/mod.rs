@@ -21,7 +21,9 @@ pub mod varbit;
 pub mod xor;
 pub mod xor2;
 
-use crate::error::Result;
+use self::aggregate::{Aggregate, AggregateView};
+use crate::codec::Cursor;
+use crate::error::{Error, Result};
 use crate::sample::Sample;
 
 /// Samples per chunk where chunks are re-encoded.
@@ -118,8 +120,20 @@ impl Chunk {
 /// # Errors
 /// Where the payload is shorter than its header.
 pub fn sample_count(chunk: ChunkView<'_>) -> Result<usize> {
-    let _ = chunk;
-    unimplemented!()
+    let header = || Cursor::new("chunk", chunk.payload, 0).u16();
+    Ok(match chunk.encoding {
+        Encoding::Xor | Encoding::Histogram | Encoding::FloatHistogram | Encoding::Xor2 => {
+            usize::from(header()?)
+        }
+        // The top two bits tell about resets.
+        Encoding::HistogramSt | Encoding::FloatHistogramSt => usize::from(header()? & 0x3FFF),
+        Encoding::Aggregate => match AggregateView::parse(chunk.payload)?.get(Aggregate::Count) {
+            // A part is never an aggregate chunk itself.
+            Some(count) => sample_count(count)?,
+            None => 0,
+        },
+        Encoding::Unknown(_) => 0,
+    })
 }
 
 /// Appends all samples of a chunk to `out`. Histograms carry the hints that Prometheus' iterator returns.
@@ -127,6 +141,22 @@ pub fn sample_count(chunk: ChunkView<'_>) -> Result<usize> {
 /// # Errors
 /// Where the payload is damaged, is an aggregate chunk (pick an aggregate first), or has an unknown encoding.
 pub fn decode(chunk: ChunkView<'_>, out: &mut Vec<Sample>) -> Result<()> {
-    let _ = (chunk, out);
-    unimplemented!()
+    let unreadable = |what: &str| Err(Error::corrupt("chunk", 0, what));
+    match chunk.encoding {
+        Encoding::Xor | Encoding::Xor2 => decode_floats(chunk, out),
+        Encoding::Histogram | Encoding::HistogramSt => unreadable("integer histograms"),
+        Encoding::FloatHistogram | Encoding::FloatHistogramSt => unreadable("float histograms"),
+        Encoding::Aggregate => unreadable("an aggregate chunk has no samples of its own"),
+        Encoding::Unknown(byte) => unreadable(&format!("encoding {byte} is unknown")),
+    }
+}
+
+fn decode_floats(chunk: ChunkView<'_>, out: &mut Vec<Sample>) -> Result<()> {
+    let (mut ts, mut vs) = (Vec::new(), Vec::new());
+    match chunk.encoding {
+        Encoding::Xor2 => xor2::decode(chunk.payload, &mut ts, &mut vs)?,
+        _ => xor::decode(chunk.payload, &mut ts, &mut vs)?,
+    }
+    out.extend(ts.into_iter().zip(vs).map(|(t, v)| Sample::float(t, v)));
+    Ok(())
 }

@@ -1,7 +1,9 @@
 //! Generators, models and injuries for tests (feature `testing`, never set by the binary).
 
 pub mod damage;
+pub mod fuzz_chunk;
 pub mod fuzz_meta;
 pub mod golden;
+pub mod hex;
 pub mod model;
 pub mod strategy;
