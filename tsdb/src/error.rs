@@ -60,7 +60,7 @@ pub enum Error {
         /// File, block or object.
         place: String,
         /// What happened there.
-        source: Box<Error>,
+        source: Box<Self>,
     },
 }
 

@@ -1,0 +1,29 @@
+# One-liners over the scripts and cargo; nothing needs `just`.
+
+# The gate, as continuous integration runs it.
+check:
+    .ci/run
+
+# Every test of the workspace.
+test *ARGS:
+    cargo test --workspace --locked {{ARGS}}
+
+# Lints as the gate holds them.
+lint:
+    cargo fmt --all --check && cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# The demo on a generated bucket.
+demo *ARGS:
+    cargo run --release --locked -- demo {{ARGS}}
+
+# Benches of every crate.
+bench *ARGS:
+    cargo bench --workspace --locked {{ARGS}}
+
+# One fuzz target (needs nightly and cargo-fuzz).
+fuzz TARGET *ARGS:
+    cargo +nightly fuzz run {{TARGET}} {{ARGS}}
+
+# The scripts beside a live Prometheus and promtool.
+live:
+    for script in tests/live/*.sh; do "$script" || exit 1; done

@@ -1,0 +1,33 @@
+//! What the commands do: flags to a `Config`, construct, run; one function per subcommand, in the order of the help text.
+//!
+//! Decisions and effects are in the libraries; here is only wiring. A command answers with an [`Outcome`], which is the
+//! exit code, or with an error, which is exit code 1.
+
+mod documentation;
+
+use crate::cli::{self, Cli, Command};
+use crate::output;
+
+/// How a command ended; the number is the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All is well.
+    Done = 0,
+    /// It did not work.
+    Failed = 1,
+}
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// Whatever the command failed with; the exit code is then 1.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
+    match cli.command {
+        None => {
+            output::text(&cli::command().render_long_help().to_string())?;
+            Ok(Outcome::Done)
+        }
+        Some(Command::Completions { shell }) => documentation::completions(shell),
+        Some(Command::Man { out }) => documentation::man(out.as_deref()),
+    }
+}

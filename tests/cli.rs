@@ -1,0 +1,133 @@
+//! The real binary: help as golden text, exit codes, where output goes.
+//!
+//! Help texts are compared with `testdata/cli/*.txt`; run with `STRATAL_BLESS=1` to write them anew, and read the
+//! difference in review.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn stratal<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stratal"))
+        .args(arguments)
+        .env_remove("RUST_BACKTRACE")
+        .output()
+        .expect("the binary starts")
+}
+
+fn check_exit(line: &str, want: i32) -> Output {
+    let output = stratal(line.split_whitespace());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(want), "stratal {line}: {errors}");
+    output
+}
+
+#[test]
+fn no_arguments_ask_for_help() {
+    let output = check_exit("", 0);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Usage: stratal"));
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn usage_errors_exit_with_two() {
+    check_exit("no-such-command", 2);
+    check_exit("--no-such-flag", 2);
+    check_exit("completions", 2);
+    check_exit("completions --log.level=loud bash", 2);
+}
+
+#[test]
+fn a_misspelt_command_gets_a_suggestion() {
+    let output = check_exit("completion bash", 2);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("'completions'"));
+}
+
+#[test]
+fn version_names_the_package() {
+    let output = check_exit("--version", 0);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let want = format!("stratal {}", env!("CARGO_PKG_VERSION"));
+    assert!(text.starts_with(&want), "{text}");
+}
+
+#[test]
+fn failures_exit_with_one_and_say_why_on_one_line() {
+    let output = check_exit("man --out /dev/null/pages", 1);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains("/dev/null/pages"), "{text}");
+}
+
+#[test]
+fn completions_know_dotted_flags() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = check_exit(&format!("completions {shell}"), 0);
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("log.level"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = stratal([
+        OsStr::new("man"),
+        OsStr::new("--out"),
+        dir.path().as_os_str(),
+    ]);
+    assert!(output.status.success());
+    assert!(dir.path().join("stratal.1").exists());
+    assert!(dir.path().join("stratal-completions.1").exists());
+}
+
+#[test]
+fn a_closed_pipe_is_quiet() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stratal"))
+        .args(["completions", "zsh"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn help_texts_are_golden() {
+    let commands: &[&[&str]] = &[&[]];
+    for command in commands {
+        let name = if command.is_empty() {
+            "stratal".to_owned()
+        } else {
+            command.join("-")
+        };
+        let line = command.iter().chain(&["--help"]);
+        let text = String::from_utf8(stratal(line).stdout).unwrap();
+        check_golden(&format!("{name}.txt"), &text);
+    }
+}
+
+fn check_golden(name: &str, got: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata/cli")
+        .join(name);
+    if std::env::var_os("STRATAL_BLESS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, got).unwrap();
+    }
+    let want = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        got, want,
+        "{name}: run with STRATAL_BLESS=1 if this is meant"
+    );
+}
