@@ -4,9 +4,16 @@
 //! buckets since the end of the span before. Exponential schema `s` (-9..=52) has bucket `i` cover `(base^(i-1), base^i]`
 //! with `base = 2^(2^-s)`; schema -53 has custom bounds, no negative side and no zero bucket. Integer histograms keep
 //! bucket *differences* (first absolute), float histograms absolute counts. A stale histogram is one whose sum is the
-//! stale marker. Arithmetic is in [`ops`].
+//! stale marker. Values come from anywhere: spans need not ascend, and sums of counts wrap.
+//!
+//! [`buckets`] walks and rebuilds spans, [`bounds`] knows where a bucket lies, [`ops`] adds and subtracts, [`reset`]
+//! tells whether a counter started again, [`zero`] widens the zero bucket.
 
+pub mod bounds;
+pub mod buckets;
 pub mod ops;
+pub mod reset;
+pub mod zero;
 
 use crate::sample::is_stale;
 
