@@ -3,6 +3,7 @@
 pub mod damage;
 pub mod fuzz_chunk;
 pub mod fuzz_meta;
+pub mod fuzz_openmetrics;
 pub mod golden;
 pub mod hex;
 pub mod model;
