@@ -169,26 +169,32 @@ impl<'a> BitReader<'a> {
     }
 
     /// An error at the byte that holds the next bit.
-    #[cold]
+    #[inline]
     #[must_use]
     pub fn corrupt(&self, what: Corruption) -> Error {
-        Error::Corrupt {
-            section: self.section,
-            offset: (self.at / 8) as u64,
-            what,
-        }
+        error_at(*self, what)
     }
 
-    #[cold]
+    #[inline]
     fn truncated(&self, bits: usize) -> Error {
-        self.corrupt(Corruption::Truncated {
-            need: (self.at + bits).div_ceil(8) as u64,
-            have: self.bytes.len() as u64,
-        })
+        let need = (self.at + bits).div_ceil(8) as u64;
+        let have = self.bytes.len() as u64;
+        error_at(*self, Corruption::Truncated { need, have })
     }
 }
 
-/// [`BitReader::window`] in the last seven bytes. By value, so that the reader can stay in registers.
+// The functions below take the reader by value: a reference would keep it out of registers wherever they may be called.
+
+#[cold]
+fn error_at(reader: BitReader<'_>, what: Corruption) -> Error {
+    Error::Corrupt {
+        section: reader.section,
+        offset: (reader.at / 8) as u64,
+        what,
+    }
+}
+
+/// [`BitReader::window`] in the last seven bytes.
 #[cold]
 fn tail_window(reader: BitReader<'_>) -> Result<u64> {
     let rest = reader.bytes.get(reader.at / 8..).unwrap_or_default();
@@ -205,7 +211,9 @@ fn tail_window(reader: BitReader<'_>) -> Result<u64> {
 /// A growing bit stream.
 #[derive(Debug, Clone, Default)]
 pub struct BitWriter {
+    /// Written bytes up to `len`, then room.
     bytes: Vec<u8>,
+    len: usize,
     /// The last `used` bits that are not yet in `bytes`, in the low end; what lies above them is of no meaning.
     pending: u64,
     /// Always below 64.
@@ -223,6 +231,7 @@ impl BitWriter {
     #[must_use]
     pub fn with_bytes(bytes: Vec<u8>) -> Self {
         Self {
+            len: bytes.len(),
             bytes,
             pending: 0,
             used: 0,
@@ -232,7 +241,7 @@ impl BitWriter {
     /// Bits written so far.
     #[must_use]
     pub fn len_bits(&self) -> usize {
-        self.bytes.len() * 8 + self.used as usize
+        self.len * 8 + self.used as usize
     }
 
     /// Appends one bit.
@@ -254,10 +263,21 @@ impl BitWriter {
         }
         let rest = used - 64;
         let head = self.pending.checked_shl(n - rest).unwrap_or(0);
-        let full = head | value >> rest;
-        self.bytes.extend_from_slice(&full.to_be_bytes());
+        self.put(head | value >> rest);
         self.pending = value;
         self.used = rest;
+    }
+
+    #[inline]
+    fn put(&mut self, full: u64) {
+        if self.bytes.len() < self.len + 8 {
+            // By value, so that the writer can stay in registers.
+            self.bytes = with_room(std::mem::take(&mut self.bytes));
+        }
+        if let Some(room) = self.bytes.get_mut(self.len..self.len + 8) {
+            room.copy_from_slice(&full.to_be_bytes());
+        }
+        self.len += 8;
     }
 
     /// Appends the shortest LEB128 form.
@@ -277,13 +297,21 @@ impl BitWriter {
     /// The whole stream, padded with zero bits to a byte.
     #[must_use]
     pub fn bytes(mut self) -> Vec<u8> {
+        let bits = self.len_bits();
         if self.used > 0 {
-            let tail = (self.pending << (64 - self.used)).to_be_bytes();
-            let len = self.used.div_ceil(8) as usize;
-            self.bytes.extend_from_slice(&tail[..len]);
+            self.put(self.pending << (64 - self.used));
         }
+        self.bytes.truncate(bits.div_ceil(8));
         self.bytes
     }
+}
+
+/// The bytes, with room for eight more at least.
+#[cold]
+fn with_room(mut bytes: Vec<u8>) -> Vec<u8> {
+    let room = bytes.len().max(128);
+    bytes.resize(bytes.len() + room, 0);
+    bytes
 }
 
 #[cfg(test)]
