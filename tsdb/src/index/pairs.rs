@@ -1,0 +1,266 @@
+//! Which series have which label pair, recorded while the series stream by.
+//!
+//! ```text
+//! log:   (pair << 1 | first of its series) u32, one for each label of each series, in order
+//! ```
+//!
+//! Neighbouring series share most pairs, so a pair's number is mostly that of the series before; else it is found by its value,
+//! of which most belong to one name only, else in a map. At the end one counting sort gives all lists in order of
+//! (name, value). It runs in batches of whole lists, so that it never needs more than [`BATCH_ENTRIES`] beside the log,
+//! except for a longer list. Used by [`super::writer`]; lists are drawn in [`super::postings`].
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::series::Pair;
+use super::symbols::SymbolTable;
+use crate::error::{Corruption, Error, Result};
+use crate::id::{SeriesRef, SymbolRef};
+
+/// List entries sorted at a time: 64 MiB of them, as much as the log of 1.6 M series with ten labels.
+pub const BATCH_ENTRIES: usize = 16 << 20;
+
+/// No pair.
+const NONE: u32 = u32::MAX;
+
+/// Pairs and series so far.
+#[derive(Debug)]
+pub struct PairLog {
+    log: Vec<u32>,
+    series: Vec<SeriesRef>,
+    pairs: Vec<Pair>,
+    /// Series of each pair.
+    counts: Vec<u32>,
+    /// The first pair seen with each value.
+    by_value: Vec<u32>,
+    /// All other pairs.
+    others: HashMap<Pair, u32, FixedState>,
+    last_labels: Vec<Pair>,
+    last_pairs: Vec<u32>,
+    /// First symbol that may be a name: 1 where the table starts with the empty string.
+    names_from: u32,
+}
+
+impl PairLog {
+    /// Nothing recorded yet.
+    #[must_use]
+    pub fn new(symbols: &SymbolTable) -> Self {
+        Self {
+            log: Vec::new(),
+            series: Vec::new(),
+            pairs: Vec::new(),
+            counts: Vec::new(),
+            by_value: vec![NONE; symbols.len()],
+            others: HashMap::default(),
+            last_labels: Vec::new(),
+            last_pairs: Vec::new(),
+            names_from: u32::from(symbols.get(SymbolRef(0)) == Some(b"")),
+        }
+    }
+
+    /// Labels of the series recorded last.
+    #[must_use]
+    pub fn last_labels(&self) -> &[Pair] {
+        &self.last_labels
+    }
+
+    /// Number of series.
+    #[must_use]
+    pub fn series_count(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Memory held, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        4 * (self.log.capacity() + self.series.capacity() + self.counts.capacity())
+            + 4 * self.by_value.capacity()
+            + 8 * self.pairs.capacity()
+            + 16 * self.others.capacity()
+    }
+
+    /// Records one series, which has at least one label.
+    ///
+    /// # Errors
+    /// Where a symbol is not in the table or a name is empty.
+    pub fn add(&mut self, labels: &[Pair], series: SeriesRef) -> Result<()> {
+        self.last_pairs.resize(labels.len(), NONE);
+        for (at, pair) in labels.iter().enumerate() {
+            let same = self.last_labels.get(at) == Some(pair);
+            let known = self.last_pairs.get(at).copied().filter(|_| same);
+            let number = match known {
+                Some(number) => number,
+                None => self.number(*pair)?,
+            };
+            if let Some(last) = self.last_pairs.get_mut(at) {
+                *last = number;
+            }
+            if let Some(count) = self.counts.get_mut(number as usize) {
+                *count += 1;
+            }
+            self.log.push(number << 1 | u32::from(at == 0));
+        }
+        self.last_labels.clear();
+        self.last_labels.extend_from_slice(labels);
+        self.series.push(series);
+        Ok(())
+    }
+
+    fn number(&mut self, pair: Pair) -> Result<u32> {
+        let (name, value) = pair;
+        if name.0 < self.names_from || name.0 as usize >= self.by_value.len() {
+            return Err(self.no_such_symbol(name));
+        }
+        let Some(first) = self.by_value.get_mut(value.0 as usize) else {
+            return Err(self.no_such_symbol(value));
+        };
+        let next = u32::try_from(self.pairs.len()).unwrap_or(NONE);
+        if *first == NONE {
+            *first = next;
+        } else if self.pairs.get(*first as usize) == Some(&pair) {
+            return Ok(*first);
+        } else {
+            let number = *self.others.entry(pair).or_insert(next);
+            if number != next {
+                return Ok(number);
+            }
+        }
+        // One bit of the log says where a series starts.
+        if next >= NONE >> 1 {
+            return Err(Error::Limit {
+                what: "label pairs of one index",
+                need: next.into(),
+                limit: (NONE >> 1).into(),
+            });
+        }
+        self.pairs.push(pair);
+        self.counts.push(0);
+        Ok(next)
+    }
+
+    #[cold]
+    fn no_such_symbol(&self, symbol: SymbolRef) -> Error {
+        Error::Corrupt {
+            section: "series",
+            offset: 0,
+            what: Corruption::Range {
+                what: "label symbol",
+                value: symbol.0.into(),
+                limit: self.by_value.len() as u64,
+            },
+        }
+    }
+
+    /// Sorts the pairs; nothing more can be added.
+    #[must_use]
+    pub fn finish(self) -> SortedPairs {
+        let mut order: Vec<u32> = (0..).take(self.pairs.len()).collect();
+        order.sort_unstable_by_key(|number| self.pairs.get(*number as usize));
+        SortedPairs {
+            log: self.log,
+            series: self.series,
+            pairs: self.pairs,
+            counts: self.counts,
+            order,
+        }
+    }
+}
+
+/// The recorded pairs in order of (name, value).
+#[derive(Debug)]
+pub struct SortedPairs {
+    log: Vec<u32>,
+    series: Vec<SeriesRef>,
+    pairs: Vec<Pair>,
+    counts: Vec<u32>,
+    order: Vec<u32>,
+}
+
+impl SortedPairs {
+    /// All series.
+    #[must_use]
+    pub fn series(&self) -> &[SeriesRef] {
+        &self.series
+    }
+
+    /// Every pair in order with the length of its list.
+    pub fn pairs(&self) -> impl ExactSizeIterator<Item = (Pair, u32)> + Clone + '_ {
+        self.order.iter().map(|number| {
+            let number = *number as usize;
+            let pair = self.pairs.get(number).expect("the order numbers pairs");
+            (*pair, self.counts.get(number).copied().unwrap_or_default())
+        })
+    }
+
+    /// Hands every list, in order, to `take`.
+    ///
+    /// # Errors
+    /// Those of `take`.
+    pub fn lists(&self, mut take: impl FnMut(&[SeriesRef]) -> Result<()>) -> Result<()> {
+        let mut slots = vec![NONE; self.pairs.len()];
+        let mut sorted = Vec::new();
+        let mut order = self.order.as_slice();
+        while !order.is_empty() {
+            let (batch, rest) = order.split_at(self.batch_len(order));
+            self.sort_batch(batch, &mut slots, &mut sorted);
+            let mut lists = sorted.as_slice();
+            for number in batch {
+                let (list, after) = lists.split_at(self.count(*number));
+                take(list)?;
+                lists = after;
+            }
+            order = rest;
+        }
+        Ok(())
+    }
+
+    fn count(&self, number: u32) -> usize {
+        self.counts
+            .get(number as usize)
+            .copied()
+            .unwrap_or_default() as usize
+    }
+
+    /// How many of the next pairs fit a batch, at least one.
+    fn batch_len(&self, order: &[u32]) -> usize {
+        let mut entries = 0;
+        let fits = order.iter().take_while(|number| {
+            entries += self.count(**number);
+            entries <= BATCH_ENTRIES
+        });
+        fits.count().max(1)
+    }
+
+    /// Fills `sorted` with the lists of a batch, one after the other.
+    fn sort_batch(&self, batch: &[u32], slots: &mut [u32], sorted: &mut Vec<SeriesRef>) {
+        let mut next = 0;
+        for number in batch {
+            if let Some(slot) = slots.get_mut(*number as usize) {
+                *slot = next;
+            }
+            // A list has fewer than 2^32 entries, and a batch is one list or far less than that.
+            next += u32::try_from(self.count(*number)).unwrap_or(NONE);
+        }
+        sorted.clear();
+        sorted.resize(next as usize, SeriesRef::default());
+        let mut series = self.series.iter();
+        let mut current = SeriesRef::default();
+        for entry in &self.log {
+            if entry & 1 == 1 {
+                current = series.next().copied().unwrap_or_default();
+            }
+            let Some(slot) = slots.get_mut((entry >> 1) as usize) else {
+                continue;
+            };
+            if let Some(place) = sorted.get_mut(*slot as usize) {
+                *place = current;
+                *slot += 1;
+            }
+        }
+        for number in batch {
+            if let Some(slot) = slots.get_mut(*number as usize) {
+                *slot = NONE;
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Reads the records of one segment, by offset: from its bytes, or through a window.
+//!
+//! The drawing is in [`super`]. A record's checksum is checked before its payload is given out. To copy chunks undecoded,
+//! [`Record::bytes`] has the whole record, and [`run`] the records of one series in one piece.
+
+use super::{HEAD_SIZE, check_head};
+use crate::chunk::{ChunkView, Encoding};
+use crate::codec::{Cursor, Window, crc};
+use crate::error::{Corruption, Result};
+use crate::id::ChunkRef;
+use crate::index::ChunkMeta;
+
+const SECTION: &str = "chunk";
+
+/// Bytes of a record beside its length field and payload: encoding and checksum.
+const FRAME_SIZE: usize = 5;
+
+/// Longest length field.
+const LENGTH_SIZE_MAX: usize = 5;
+
+/// Bytes looked at before a record's length is known: most chunks are shorter.
+const GLANCE_BYTES: usize = 2048;
+
+/// One record, checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Length, encoding, payload, checksum, as they lie in the file.
+    pub bytes: &'a [u8],
+    /// Encoding and payload.
+    pub chunk: ChunkView<'a>,
+}
+
+impl<'a> Record<'a> {
+    /// Takes the next record.
+    ///
+    /// # Errors
+    /// Where the length is empty, longer than five bytes or than the file, or the checksum differs.
+    pub fn decode(cursor: &mut Cursor<'a>) -> Result<Self> {
+        let start = cursor.clone();
+        let len = take_len(cursor)?;
+        let checked = cursor.bytes(len + 1)?;
+        crc::verify(&start, checked, cursor.u32()?)?;
+        let Some((encoding, payload)) = checked.split_first() else {
+            return Err(start.corrupt(Corruption::Truncated { need: 1, have: 0 }));
+        };
+        let size = start.len() - cursor.len();
+        Ok(Self {
+            bytes: start.rest().get(..size).unwrap_or_default(),
+            chunk: ChunkView {
+                encoding: Encoding::from_byte(*encoding),
+                payload,
+            },
+        })
+    }
+}
+
+/// Takes a payload length.
+fn take_len(cursor: &mut Cursor<'_>) -> Result<usize> {
+    let start = cursor.clone();
+    let len = cursor.uvarint32()? as usize;
+    if start.len() - cursor.len() > LENGTH_SIZE_MAX {
+        return Err(start.corrupt(Corruption::Overflow));
+    }
+    Ok(len)
+}
+
+/// Takes one record without looking at its checksum; returns its payload's length.
+///
+/// # Errors
+/// Where the bytes end before the record does.
+#[inline]
+pub fn skip_record(cursor: &mut Cursor<'_>) -> Result<usize> {
+    let len = take_len(cursor)?;
+    cursor.bytes(len + FRAME_SIZE)?;
+    Ok(len)
+}
+
+/// A segment over its bytes, mapped or held.
+#[derive(Debug, Clone)]
+pub struct SegmentReader<B> {
+    bytes: B,
+}
+
+impl<B: AsRef<[u8]>> SegmentReader<B> {
+    /// Checks the head.
+    ///
+    /// # Errors
+    /// Where it is not that of a segment.
+    pub fn open(bytes: B) -> Result<Self> {
+        check_head(bytes.as_ref())?;
+        Ok(Self { bytes })
+    }
+
+    /// The whole file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
+
+    /// A position at this offset.
+    ///
+    /// # Errors
+    /// Where it is in the head or past the end.
+    pub fn cursor(&self, offset: u32) -> Result<Cursor<'_>> {
+        let rest = self.bytes().get(offset as usize..).unwrap_or_default();
+        let cursor = Cursor::new(SECTION, rest, offset.into());
+        if u64::from(offset) < HEAD_SIZE || rest.is_empty() {
+            return Err(cursor.corrupt(Corruption::Range {
+                what: "chunk offset",
+                value: offset.into(),
+                limit: self.bytes().len() as u64,
+            }));
+        }
+        Ok(cursor)
+    }
+
+    /// The record at this offset.
+    ///
+    /// # Errors
+    /// Where no sound record lies there.
+    pub fn record(&self, offset: u32) -> Result<Record<'_>> {
+        Record::decode(&mut self.cursor(offset)?)
+    }
+
+    /// The chunk at this offset.
+    ///
+    /// # Errors
+    /// Where no sound record lies there.
+    pub fn chunk(&self, offset: u32) -> Result<ChunkView<'_>> {
+        Ok(self.record(offset)?.chunk)
+    }
+}
+
+/// Reads the record at `offset` through a window over one segment.
+///
+/// # Errors
+/// Where no sound record lies there, or reading fails.
+pub fn read_record<W: Window>(window: &mut W, offset: u32) -> Result<Record<'_>> {
+    let at = u64::from(offset);
+    let glance = window.fill_some(at, GLANCE_BYTES)?;
+    let have = glance.len();
+    let mut cursor = Cursor::new(SECTION, glance, at);
+    let payload = take_len(&mut cursor)?;
+    let need = have - cursor.len() + payload + FRAME_SIZE;
+    let bytes = window.fill(at, need)?;
+    Record::decode(&mut Cursor::new(SECTION, bytes, at))
+}
+
+/// Whether the chunks of a series lie in one file, each behind the one before.
+#[must_use]
+pub fn is_ascending(chunks: &[ChunkMeta]) -> bool {
+    let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else {
+        return true;
+    };
+    first.reference.segment() == last.reference.segment()
+        && chunks.is_sorted_by(|one, next| one.reference < next.reference)
+}
+
+/// The records of a series in one piece, with every checksum checked, if they lie in one file without gaps.
+///
+/// Returns nothing where they do not: then they are copied one by one.
+///
+/// # Errors
+/// Where a record is damaged, or reading fails.
+pub fn run<'w, W: Window>(window: &'w mut W, chunks: &[ChunkMeta]) -> Result<Option<&'w [u8]>> {
+    let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else {
+        return Ok(Some(&[]));
+    };
+    if !is_ascending(chunks) {
+        return Ok(None);
+    }
+    let start = u64::from(first.reference.offset());
+    let end = u64::from(last.reference.offset());
+    let last_size = read_record(window, last.reference.offset())?.bytes.len();
+    let size = usize::try_from(end - start)
+        .unwrap_or(usize::MAX)
+        .saturating_add(last_size);
+    let bytes = window.fill(start, size)?;
+    Ok(is_run(bytes, chunks, first.reference)?.then_some(bytes))
+}
+
+/// Checks that `bytes` are exactly the records of `chunks`, of which the first lies at `base`.
+///
+/// # Errors
+/// Where a checksum differs.
+pub fn is_run(bytes: &[u8], chunks: &[ChunkMeta], base: ChunkRef) -> Result<bool> {
+    let mut cursor = Cursor::new(SECTION, bytes, base.offset().into());
+    for chunk in chunks {
+        if cursor.offset() != u64::from(chunk.reference.offset()) {
+            return Ok(false);
+        }
+        Record::decode(&mut cursor)?;
+    }
+    Ok(cursor.is_empty())
+}
