@@ -105,6 +105,11 @@ impl Labels {
         }
     }
 
+    /// Keeps only labels of which `keep(name, value)` is true.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) {
+        self.0.retain(|label| keep(&label.name, &label.value));
+    }
+
     /// xxhash64 as Thanos' group keys use it.
     #[must_use]
     pub fn hash64(&self) -> u64 {
@@ -143,7 +148,7 @@ impl fmt::Display for Labels {
     }
 }
 
-fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+pub(crate) fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     if is_legacy_name(name) {
         f.write_str(name)
     } else {
@@ -162,7 +167,7 @@ pub fn is_legacy_name(name: &str) -> bool {
 }
 
 /// Text with `\`, `"` and control characters escaped, as in a Go string literal.
-struct Escaped<'a>(&'a str);
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
