@@ -2,10 +2,6 @@
 //!
 //! Only where the sources are the top of a git checkout: a package unpacked inside somebody's repository must not claim
 //! that repository's commit. Without git the version stands alone; the build never fails for it.
-#![expect(
-    clippy::print_stdout,
-    reason = "standard output is how a build script talks to cargo"
-)]
 
 use std::path::Path;
 use std::process::Command;

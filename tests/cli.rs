@@ -122,8 +122,8 @@ fn check_golden(name: &str, got: &str) {
         .join("testdata/cli")
         .join(name);
     if std::env::var_os("STRATAL_BLESS").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, got).unwrap();
+        fs::create_dir_all(path.with_file_name("")).expect("testdata is writable");
+        fs::write(&path, got).expect("testdata is writable");
     }
     let want = fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(
