@@ -26,4 +26,4 @@ fuzz TARGET *ARGS:
 
 # The scripts beside a live Prometheus and promtool.
 live:
-    for script in tests/live/*.sh; do "$script" || exit 1; done
+    for script in tests/live/{promtool,query,compaction}.sh; do "$script" || exit 1; done
