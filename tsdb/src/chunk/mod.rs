@@ -14,6 +14,7 @@
 //! make a decoder panic or allocate more than a small multiple of the payload's bits.
 
 pub mod aggregate;
+pub mod encode;
 pub mod float_histogram;
 pub mod histogram;
 pub mod histogram_layout;
@@ -25,6 +26,7 @@ use self::aggregate::{Aggregate, AggregateView};
 use crate::codec::Cursor;
 use crate::error::{Error, Result};
 use crate::sample::Sample;
+pub use encode::{encode_samples, reencode_one};
 
 /// Samples per chunk where chunks are re-encoded.
 pub const SAMPLES_PER_CHUNK: usize = 120;
