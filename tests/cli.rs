@@ -118,7 +118,11 @@ fn help_texts_are_golden() {
         seen += 1;
     }
     let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cli"));
-    assert_eq!(files.unwrap().count(), seen, "a help text belongs to no command");
+    assert_eq!(
+        files.unwrap().count(),
+        seen,
+        "a help text belongs to no command"
+    );
 }
 
 /// The names below `Commands:` in a help text; `help` itself is clap's.

@@ -158,7 +158,9 @@ fn rfc3339(text: &str) -> Option<Millis> {
         digits.then(|| part.parse().ok()).flatten()
     };
     let marks = [(4, "-"), (7, "-"), (13, ":"), (16, ":")];
-    let marked = marks.iter().all(|(at, mark)| text.get(*at..=*at) == Some(mark));
+    let marked = marks
+        .iter()
+        .all(|(at, mark)| text.get(*at..=*at) == Some(mark));
     if !marked || !matches!(text.get(10..11), Some("T" | "t" | " ")) {
         return None;
     }
@@ -172,7 +174,10 @@ fn rfc3339(text: &str) -> Option<Millis> {
     }
     let rest = text.get(19..)?;
     let (fraction, zone) = rest.strip_prefix('.').map_or(("0", rest), |rest| {
-        rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()))
+        rest.split_at(
+            rest.find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len()),
+        )
     });
     let fraction: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
     let days = days_before(year, month, day);
