@@ -5,14 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::FileOutput;
 use super::reader::Block;
 use super::writer::BlockWriter;
 use crate::error::{Error, Result};
 use crate::id::BlockId;
 use crate::merge::{self, MergeFunc};
 use crate::meta::{BlockMeta, Compaction, Parent, ThanosMeta};
-use crate::segment::SegmentFiles;
 
 /// How to compact.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +64,7 @@ pub fn compact(
         segment_bytes: options.segment_bytes,
     };
     let (index, _, merged) =
-        merge::run(inputs, writer.index()?, Segments(&writer), &merge_options)?;
+        merge::run(inputs, writer.index()?, writer.segments(), &merge_options)?;
     index.finish()?;
     if merged.stats.num_samples == 0 {
         return Ok(Compacted::Empty);
@@ -145,19 +143,4 @@ pub fn compacted_meta(id: BlockId, inputs: &[&BlockMeta]) -> Result<BlockMeta> {
         },
         ..BlockMeta::default()
     })
-}
-
-/// Segments of a block that is being written.
-struct Segments<'a>(&'a BlockWriter);
-
-impl SegmentFiles for Segments<'_> {
-    type File = FileOutput;
-
-    fn open(&mut self, segment: u32) -> Result<FileOutput> {
-        self.0.segment(segment)
-    }
-
-    fn close(&mut self, _segment: u32, file: FileOutput) -> Result<()> {
-        file.finish()
-    }
 }

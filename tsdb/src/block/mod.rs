@@ -10,8 +10,10 @@
 //!
 //! A block appears whole or not at all: it is written as `<ULID>.tmp-for-creation` beside its place and renamed when the
 //! disk has everything. Prometheus removes directories of that name when it starts. Read with [`reader::Block`], write with
-//! [`writer::BlockWriter`]; [`compact`] makes one block of many.
+//! [`writer::BlockWriter`]; [`compact`] makes one block of many,
+//! [`build`] one of series that are at hand.
 
+pub mod build;
 pub mod compact;
 pub mod file;
 pub mod mmap;
@@ -28,9 +30,3 @@ pub const CHUNKS: &str = "chunks";
 pub const TOMBSTONES: &str = "tombstones";
 /// End of the name of a directory that is being written.
 pub const CREATION_SUFFIX: &str = ".tmp-for-creation";
-
-/// Name of the segment file with a zero-based index.
-#[must_use]
-pub fn segment_name(segment: u32) -> String {
-    format!("{:06}", u64::from(segment) + 1)
-}

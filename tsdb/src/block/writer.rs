@@ -8,9 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::file::{self, FileOutput};
-use super::{CHUNKS, CREATION_SUFFIX, INDEX, META, TOMBSTONES, segment_name};
+use super::{CHUNKS, CREATION_SUFFIX, INDEX, META, TOMBSTONES};
 use crate::error::{Error, Result};
 use crate::id::BlockId;
+use crate::segment::{self, SegmentFiles};
 use crate::tombstone;
 
 /// A block that is being written.
@@ -58,12 +59,10 @@ impl BlockWriter {
         FileOutput::create(&self.temporary.join(INDEX))
     }
 
-    /// Starts the segment file with a zero-based index.
-    ///
-    /// # Errors
-    /// Where the disk refuses.
-    pub fn segment(&self, segment: u32) -> Result<FileOutput> {
-        FileOutput::create(&self.temporary.join(CHUNKS).join(segment_name(segment)))
+    /// Where segments go.
+    #[must_use]
+    pub fn segments(&self) -> Segments {
+        Segments(self.temporary.join(CHUNKS))
     }
 
     /// Makes the block appear. The segments and the index must have been finished. Returns its directory.
@@ -85,6 +84,22 @@ impl BlockWriter {
             file::sync_dir(parent)?;
         }
         Ok(self.target.clone())
+    }
+}
+
+/// The segment files of a block that is being written.
+#[derive(Debug)]
+pub struct Segments(PathBuf);
+
+impl SegmentFiles for Segments {
+    type File = FileOutput;
+
+    fn open(&mut self, segment: u32) -> Result<FileOutput> {
+        FileOutput::create(&self.0.join(segment::file_name(segment)))
+    }
+
+    fn close(&mut self, _segment: u32, file: FileOutput) -> Result<()> {
+        file.finish()
     }
 }
 

@@ -25,6 +25,8 @@ pub mod stitch;
 pub mod symbols;
 pub mod trim;
 
+use std::sync::Arc;
+
 use crate::codec::Output;
 use crate::error::{Error, Result};
 use crate::meta::BlockStats;
@@ -99,7 +101,7 @@ where
 {
     let (symbols, sources) = input::load_all(inputs)?;
     let pieces = ranges::cut(&sources, ranges::step(&sources))?;
-    let mut stitcher = Stitcher::start(index, segments, symbols, options.segment_bytes)?;
+    let mut stitcher = Stitcher::start(index, segments, Arc::new(symbols), options.segment_bytes)?;
     let build = |piece: &ranges::Piece| range::build(&sources, piece, options);
     pool(options.threads)?
         .install(|| stitch::pipeline(&pieces, build, |range| stitcher.append(&range)))?;

@@ -34,9 +34,14 @@ impl<O: Output, F: SegmentFiles> Stitcher<O, F> {
     ///
     /// # Errors
     /// Where the index cannot be written.
-    pub fn start(index: O, segments: F, symbols: SymbolTable, segment_bytes: u64) -> Result<Self> {
+    pub fn start(
+        index: O,
+        segments: F,
+        symbols: Arc<SymbolTable>,
+        segment_bytes: u64,
+    ) -> Result<Self> {
         Ok(Self {
-            index: IndexWriter::begin(index).symbols(Arc::new(symbols))?,
+            index: IndexWriter::begin(index).symbols(symbols)?,
             segments: SegmentWriter::begin(segments, Some(segment_bytes))?,
             merged: Merged::default(),
             references: Vec::new(),
