@@ -6,7 +6,7 @@
 //! 2 histogram     count u16 | reset flags u8 | bits                    see [`histogram`]
 //! 3 float hist.   count u16 | reset flags u8 | bits                    see [`float_histogram`]
 //! 4 xor2          count u16 | start-time header u8 | bits              see [`xor2`]  (read only)
-//! 5, 6            2 and 3 with start times                             (read only)
+//! 5, 6            2 and 3 with start times                             see [`histogram_st`]  (read only)
 //! 255 aggregate   five records: count, sum, min, max, counter          see [`aggregate`]
 //! ```
 //!
@@ -17,16 +17,21 @@ pub mod aggregate;
 pub mod encode;
 pub mod float_histogram;
 pub mod histogram;
+pub mod histogram_append;
+pub mod histogram_chunk;
 pub mod histogram_layout;
+pub mod histogram_st;
+pub mod histogram_stream;
+pub mod histogram_widen;
 pub mod varbit;
 pub mod xor;
 pub mod xor2;
 
 use self::aggregate::{Aggregate, AggregateView};
+pub use self::encode::{SampleEncoder, encode_samples, reencode_one};
 use crate::codec::Cursor;
 use crate::error::{Error, Result};
 use crate::sample::Sample;
-pub use encode::{encode_samples, reencode_one};
 
 /// Samples per chunk where chunks are re-encoded.
 pub const SAMPLES_PER_CHUNK: usize = 120;
@@ -146,8 +151,10 @@ pub fn decode(chunk: ChunkView<'_>, out: &mut Vec<Sample>) -> Result<()> {
     let unreadable = |what: &str| Err(Error::corrupt("chunk", 0, what));
     match chunk.encoding {
         Encoding::Xor | Encoding::Xor2 => decode_floats(chunk, out),
-        Encoding::Histogram | Encoding::HistogramSt => unreadable("integer histograms"),
-        Encoding::FloatHistogram | Encoding::FloatHistogramSt => unreadable("float histograms"),
+        Encoding::Histogram => histogram::decode(chunk.payload, out),
+        Encoding::HistogramSt => histogram_st::decode(chunk.payload, out),
+        Encoding::FloatHistogram => float_histogram::decode(chunk.payload, out),
+        Encoding::FloatHistogramSt => histogram_st::decode_floats(chunk.payload, out),
         Encoding::Aggregate => unreadable("an aggregate chunk has no samples of its own"),
         Encoding::Unknown(byte) => unreadable(&format!("encoding {byte} is unknown")),
     }

@@ -1,8 +1,6 @@
 //! Generators, models and injuries for tests (feature `testing`, never set by the binary).
 
 pub mod damage;
-#[cfg(feature = "bucket")]
-pub mod faulty_store;
 pub mod fuzz_chunk;
 pub mod fuzz_meta;
 pub mod fuzz_openmetrics;
