@@ -45,6 +45,7 @@ const STOREYS: [&[&str]; 4] = [
         "label",
         "histogram",
         "sample",
+        "budget",
     ],
 ];
 

@@ -11,6 +11,7 @@
 use crate::error::Result;
 use crate::id::SeriesRef;
 
+pub mod index;
 pub mod names;
 pub mod select;
 pub mod set;

@@ -2,6 +2,7 @@
 
 pub mod damage;
 pub mod fuzz_chunk;
+pub mod fuzz_matcher;
 pub mod fuzz_meta;
 pub mod fuzz_openmetrics;
 pub mod golden;
