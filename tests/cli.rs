@@ -104,17 +104,37 @@ fn a_closed_pipe_is_quiet() {
 
 #[test]
 fn help_texts_are_golden() {
-    let commands: &[&[&str]] = &[&[]];
-    for command in commands {
-        let name = if command.is_empty() {
-            "stratal".to_owned()
-        } else {
-            command.join("-")
-        };
-        let line = command.iter().chain(&["--help"]);
-        let text = String::from_utf8(stratal(line).stdout).unwrap();
+    let mut seen = 0;
+    let mut commands: Vec<Vec<String>> = vec![Vec::new()];
+    while let Some(command) = commands.pop() {
+        let line = command.iter().map(String::as_str).chain(["--help"]);
+        let output = stratal(line);
+        assert!(output.status.success(), "{command:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let names = subcommands(&text);
+        commands.extend(names.map(|name| [&command[..], &[name.to_owned()]].concat()));
+        let name = [&["stratal".to_owned()], &command[..]].concat().join("-");
         check_golden(&format!("{name}.txt"), &text);
+        seen += 1;
     }
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cli"));
+    assert_eq!(
+        files.unwrap().count(),
+        seen,
+        "a help text belongs to no command"
+    );
+}
+
+/// The names below `Commands:` in a help text; `help` itself is clap's.
+fn subcommands(help: &str) -> impl Iterator<Item = &str> {
+    let (_, list) = help.split_once("\nCommands:\n").unwrap_or(("", ""));
+    let (list, _) = list.split_once("\n\n").unwrap_or((list, ""));
+    let names = list.lines().filter_map(|line| {
+        let name = line.strip_prefix("  ")?;
+        let name = name.split(' ').next()?;
+        (!name.is_empty() && name != "help").then_some(name)
+    });
+    names.collect::<Vec<_>>().into_iter()
 }
 
 fn check_golden(name: &str, got: &str) {

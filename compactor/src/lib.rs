@@ -2,6 +2,7 @@
 //!
 //! Decisions are functions from metas, marks and `now` to data, one file each; effects fetch, write and delete, and decide nothing.
 
+pub mod downsample;
 pub mod downsample_due;
 pub mod garbage;
 pub mod group;

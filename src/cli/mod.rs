@@ -4,7 +4,9 @@
 //! twin for every switch ([`switch`]). What a flag's text means is in [`value`]; what a command does in
 //! [`crate::command`].
 
+pub(crate) mod block;
 mod switch;
+mod value;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
@@ -76,6 +78,12 @@ pub(crate) enum LogFormat {
 /// The commands, in the order of the help text.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Tools for block directories on local disks
+    #[command(subcommand)]
+    Block(block::BlockCommand),
+    /// The tools under the names that they have in Thanos
+    #[command(subcommand)]
+    Tools(ToolsCommand),
     /// Print a completion script for a shell
     Completions {
         /// Shell to complete for.
@@ -87,6 +95,14 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<std::path::PathBuf>,
     },
+}
+
+/// The tools, with Thanos' word before them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ToolsCommand {
+    /// Tools for block directories on local disks
+    #[command(subcommand)]
+    Block(block::BlockCommand),
 }
 
 /// The whole tree, ready to parse.

@@ -3,9 +3,10 @@
 //! Decisions and effects are in the libraries; here is only wiring. A command answers with an [`Outcome`], which is the
 //! exit code, or with an error, which is exit code 1.
 
+mod block;
 mod documentation;
 
-use crate::cli::{self, Cli, Command};
+use crate::cli::{self, Cli, Command, ToolsCommand};
 use crate::output;
 
 /// How a command ended; the number is the exit code.
@@ -26,6 +27,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         None => {
             output::text(&cli::command().render_long_help().to_string())?;
             Ok(Outcome::Done)
+        }
+        Some(Command::Block(command) | Command::Tools(ToolsCommand::Block(command))) => {
+            block::run(command)
         }
         Some(Command::Completions { shell }) => documentation::completions(shell),
         Some(Command::Man { out }) => documentation::man(out.as_deref()),

@@ -1,5 +1,7 @@
 //! Metas and marks written by Prometheus and Thanos survive being read and written, byte for byte.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 
 use tsdb::label::{self, Labels};

@@ -156,7 +156,7 @@ impl<'a> Body<'a> {
 }
 
 /// How [`encode`] split a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Encoded {
     /// Bytes before the place of the first chunk reference.
     pub head_len: usize,

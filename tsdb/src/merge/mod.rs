@@ -1,1 +1,121 @@
-//! To be written.
+//! Many blocks to one: series in label order, each once.
+//!
+//! ```text
+//! symbols   union of all tables, and a remap per block                     symbols
+//! ranges    pivots cut every block's list of series into pieces            ranges
+//! build     pieces to finished series, many ranges side by side            range, lane, chunks, samples, dedup, trim
+//! stitch    ranges in order to segments and index, front to back           stitch
+//! ```
+//!
+//! What merging promises: the result's bytes are those that Prometheus' compactor writes, for any number of threads. A
+//! chunk that neither overlaps another nor meets a deletion is copied undecoded, its checksum verified. Where two blocks
+//! have a sample of one time, one is kept: which one is decided by the order of the inputs ([`heap`], [`samples`]) or by
+//! the penalty of replicas ([`dedup`]). Memory: 4 bytes per symbol and input, 4 bytes per series and input, what the index
+//! writer keeps for postings, and a few ranges of about [`RANGE_BYTES`] in flight.
+
+pub mod chunks;
+pub mod dedup;
+pub mod heap;
+pub mod input;
+pub mod lane;
+pub mod range;
+pub mod ranges;
+pub mod samples;
+pub mod stitch;
+pub mod symbols;
+pub mod trim;
+
+use std::sync::Arc;
+
+use crate::codec::Output;
+use crate::error::{Error, Result};
+use crate::meta::BlockStats;
+use crate::segment::SegmentFiles;
+use crate::time::TimeRange;
+use input::Input;
+use range::RangeOutput;
+use stitch::Stitcher;
+
+/// Output of one label range: enough to be worth a task, little enough to have several in flight.
+pub const RANGE_BYTES: u64 = 1024 * 1024;
+
+/// Who wins where series overlap in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum MergeFunc {
+    /// Union of all samples, one per timestamp.
+    #[default]
+    OneToOne,
+    /// One replica is followed as long as it has samples.
+    Penalty,
+}
+
+/// How to merge.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Who wins where series overlap.
+    pub func: MergeFunc,
+    /// Time range of the result; samples outside are left out.
+    pub range: TimeRange,
+    /// Threads that build ranges.
+    pub threads: usize,
+    /// Size at which segments are cut, in bytes.
+    pub segment_bytes: u64,
+}
+
+/// What came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Merged {
+    /// Counts of the result.
+    pub stats: BlockStats,
+    /// Series whose chunks were out of order in an input, and were sorted.
+    pub disordered: u64,
+}
+
+impl Merged {
+    fn add(&mut self, range: &RangeOutput) {
+        let (sum, part) = (&mut self.stats, &range.stats);
+        sum.num_samples += part.num_samples;
+        sum.num_float_samples += part.num_float_samples;
+        sum.num_histogram_samples += part.num_histogram_samples;
+        sum.num_series += part.num_series;
+        sum.num_chunks += part.num_chunks;
+        self.disordered += range.disordered;
+    }
+}
+
+/// Merges `inputs`, in the order that decides who wins, into an index and segments; gives both back with the counts.
+///
+/// # Errors
+/// Where an input is damaged or cannot be read, overlapping chunks cannot be merged, or an output refuses.
+pub fn run<I, O, F>(
+    inputs: &[I],
+    index: O,
+    segments: F,
+    options: &Options,
+) -> Result<(O, F, Merged)>
+where
+    I: Input,
+    O: Output + Send,
+    F: SegmentFiles + Send,
+    F::File: Send,
+{
+    let (symbols, sources) = input::load_all(inputs)?;
+    let pieces = ranges::cut(&sources, ranges::step(&sources))?;
+    let mut stitcher = Stitcher::start(index, segments, Arc::new(symbols), options.segment_bytes)?;
+    let build = |piece: &ranges::Piece| range::build(&sources, piece, options);
+    pool(options.threads)?
+        .install(|| stitch::pipeline(&pieces, build, |range| stitcher.append(&range)))?;
+    stitcher.finish()
+}
+
+/// A pool of `threads` threads for [`stitch::pipeline`].
+///
+/// # Errors
+/// Where the system refuses.
+pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1));
+    let builder = builder.thread_name(|at| format!("block-{at}"));
+    builder
+        .build()
+        .map_err(|error| Error::Invalid(format!("cannot start {threads} threads: {error}")))
+}

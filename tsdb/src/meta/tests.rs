@@ -176,80 +176,86 @@ fn a_block_without_a_thanos_part_is_raw_and_without_labels() {
     assert_eq!(small().resolution(), Resolution::RAW);
 }
 
+/// Replaces `from` in a sound meta and expects an error that says `want`.
+fn check_refused(from: &str, to: &str, want: &str) {
+    let mut meta = small();
+    meta.thanos = Some(ThanosMeta {
+        version: 1,
+        labels: Labels::from_pairs([("a", "b")]),
+        ..ThanosMeta::default()
+    });
+    let sound = String::from_utf8(meta.to_json()).unwrap();
+    let text = sound.replacen(from, to, 1);
+    assert_ne!(text, sound, "{from} must occur");
+    let error = BlockMeta::from_json(text.as_bytes()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.chain().contains(want), "{} / {want}", error.chain());
+}
+
 #[test]
-fn broken_promises_are_named() {
-    fn check(from: &str, to: &str, want: &str) {
-        let mut meta = small();
-        meta.thanos = Some(ThanosMeta {
-            version: 1,
-            labels: Labels::from_pairs([("a", "b")]),
-            ..ThanosMeta::default()
-        });
-        let sound = String::from_utf8(meta.to_json()).unwrap();
-        let text = sound.replacen(from, to, 1);
-        assert_ne!(text, sound, "{from} must occur");
-        let error = BlockMeta::from_json(text.as_bytes()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Corrupt);
-        assert!(error.chain().contains(want), "{} / {want}", error.chain());
-    }
-    check(
+fn versions_other_than_1_are_refused() {
+    check_refused(
         "\"version\": 1,\n\t\"th",
         "\"version\": 2,\n\t\"th",
         "version 2",
     );
-    check("\"version\": 1,\n\t\"th", "\n\t\"th", "version 0");
-    check(
+    check_refused("\"version\": 1,\n\t\"th", "\n\t\"th", "version 0");
+    check_refused(
         "\"version\": 1,\n\t\t\"l",
         "\"version\": 2,\n\t\t\"l",
         "thanos: meta.json at 0x0: version 2",
     );
-    check(ID, "01KQ", "ulid is not a ULID");
-    check(
+    check_refused("\"version\": 1,", "\"version\": 1", "at 0x");
+}
+
+#[test]
+fn values_of_the_wrong_type_are_named() {
+    check_refused(ID, "01KQ", "ulid is not a ULID");
+    check_refused(
         "[\n\t\t\t\"01",
         "[\n\t\t\t\"x1",
         "compaction.sources[0] is not a ULID",
     );
-    check(
+    check_refused(
         "\"minTime\": 0",
         "\"minTime\": 0.5",
         "minTime is not an integer",
     );
-    check(
+    check_refused(
         "\"minTime\": 0",
         "\"minTime\": 9223372036854775808",
         "minTime is not an integer",
     );
-    check(
+    check_refused(
         "\"numSamples\": 8",
         "\"numSamples\": -8",
         "stats.numSamples is not a count",
     );
-    check(
+    check_refused(
         "\"level\": 1",
         "\"level\": 4294967296",
         "compaction.level is not a level",
     );
-    check(
+    check_refused(
         "\"a\": \"b\"",
         "\"a\": 1",
         "thanos.labels.a is not a string",
     );
-    check(
+    check_refused(
         "\"source\": \"\"",
         "\"source\": []",
         "thanos.source is not a string",
     );
-    check(
+    check_refused(
         "0001-01",
         "0001-13",
         "thanos.upload_time is not an RFC 3339 time",
     );
-    check(
+    check_refused(
         "\"index_stats\": {}",
         "\"index_stats\": 1",
         "thanos.index_stats is not an object",
     );
-    check("\"version\": 1,", "\"version\": 1", "at 0x");
 }
 
 #[test]

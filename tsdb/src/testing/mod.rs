@@ -1,6 +1,8 @@
 //! Generators, models and injuries for tests (feature `testing`, never set by the binary).
 
 pub mod damage;
+#[cfg(feature = "bucket")]
+pub mod faulty_store;
 pub mod fuzz_chunk;
 pub mod fuzz_matcher;
 pub mod fuzz_meta;

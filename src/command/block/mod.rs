@@ -1,0 +1,18 @@
+//! `stratal block …`: one function per tool, in the order of the help text.
+//!
+//! Each opens what it was given, calls the library that does the work, and prints.
+
+mod generate;
+
+use super::Outcome;
+use crate::cli::block::BlockCommand;
+
+/// Runs one tool.
+///
+/// # Errors
+/// Whatever the tool failed with.
+pub(super) fn run(command: BlockCommand) -> anyhow::Result<Outcome> {
+    match command {
+        BlockCommand::Generate(flags) => generate::run(&flags),
+    }
+}

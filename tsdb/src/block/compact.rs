@@ -1,0 +1,146 @@
+//! One block of many local blocks.
+//!
+//! The result is a directory beside nothing else that was touched: inputs are only read. Its `meta.json` follows
+//! Prometheus (level, sources, parents in input order, counts); Thanos' part is the caller's, who knows the group.
+
+use std::path::{Path, PathBuf};
+
+use super::reader::Block;
+use super::writer::BlockWriter;
+use crate::error::{Error, Result};
+use crate::id::BlockId;
+use crate::merge::{self, MergeFunc};
+use crate::meta::{BlockMeta, Compaction, Parent, ThanosMeta};
+
+/// How to compact.
+#[derive(Debug, Clone, Copy)]
+pub struct CompactOptions {
+    /// Name of the new block, from wall clock and random bits.
+    pub id: BlockId,
+    /// Who wins where series overlap.
+    pub func: MergeFunc,
+    /// Size at which segments are cut, in bytes.
+    pub segment_bytes: u64,
+    /// Threads to use.
+    pub threads: usize,
+    /// Whether an empty tombstones file is written, as Prometheus does for local blocks.
+    pub with_tombstones: bool,
+}
+
+/// What came of a compaction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Compacted {
+    /// A new block.
+    Block {
+        /// Its directory.
+        dir: PathBuf,
+        /// Its meta.
+        meta: Box<BlockMeta>,
+        /// Series whose chunks were out of order in an input.
+        disordered: u64,
+    },
+    /// No sample was left, so there is no block.
+    Empty,
+}
+
+/// Merges `inputs`, in the order that decides who wins, into a new block in `parent`.
+///
+/// # Errors
+/// Where an input is damaged, resolutions differ, overlapping chunks cannot be merged, or the disk refuses. Nothing of the
+/// new block remains then.
+pub fn compact(
+    inputs: &[Block],
+    parent: &Path,
+    thanos: Option<ThanosMeta>,
+    options: &CompactOptions,
+) -> Result<Compacted> {
+    let metas: Vec<&BlockMeta> = inputs.iter().map(Block::meta).collect();
+    let mut meta = compacted_meta(options.id, &metas)?;
+    let writer = BlockWriter::create(parent, options.id)?;
+    let merge_options = merge::Options {
+        func: options.func,
+        range: meta.range(),
+        threads: options.threads,
+        segment_bytes: options.segment_bytes,
+    };
+    let (index, _, merged) =
+        merge::run(inputs, writer.index()?, writer.segments(), &merge_options)?;
+    index.finish()?;
+    if merged.stats.num_samples == 0 {
+        return Ok(Compacted::Empty);
+    }
+    meta.stats = merged.stats;
+    meta.thanos = thanos;
+    let bytes = if meta.thanos.is_some() {
+        meta.to_json()
+    } else {
+        meta.to_json_prometheus()
+    };
+    let dir = writer.finish(&bytes, options.with_tombstones)?;
+    Ok(Compacted::Block {
+        dir,
+        meta: Box::new(meta),
+        disordered: merged.disordered,
+    })
+}
+
+/// The meta of a block made of `inputs`, without counts and Thanos' part.
+///
+/// # Errors
+/// Where there is no input, or their resolutions differ.
+pub fn compacted_meta(id: BlockId, inputs: &[&BlockMeta]) -> Result<BlockMeta> {
+    let Some(first) = inputs.first() else {
+        return Err(Error::Invalid(
+            "a compaction needs at least one block".into(),
+        ));
+    };
+    if let Some(other) = inputs
+        .iter()
+        .find(|meta| meta.resolution() != first.resolution())
+    {
+        return Err(Error::Invalid(format!(
+            "blocks {} and {} have different resolutions ({} ms and {} ms): compact each resolution alone",
+            first.ulid,
+            other.ulid,
+            first.resolution().0,
+            other.resolution().0,
+        )));
+    }
+    let mut sources: Vec<BlockId> = inputs
+        .iter()
+        .flat_map(|meta| &meta.compaction.sources)
+        .copied()
+        .collect();
+    sources.sort_unstable();
+    sources.dedup();
+    let parent = |meta: &&BlockMeta| Parent {
+        ulid: meta.ulid,
+        min_time: meta.min_time,
+        max_time: meta.max_time,
+    };
+    Ok(BlockMeta {
+        ulid: id,
+        min_time: inputs
+            .iter()
+            .map(|meta| meta.min_time)
+            .min()
+            .unwrap_or(first.min_time),
+        max_time: inputs
+            .iter()
+            .map(|meta| meta.max_time)
+            .max()
+            .unwrap_or(first.max_time),
+        compaction: Compaction {
+            level: inputs
+                .iter()
+                .map(|meta| meta.compaction.level)
+                .max()
+                .unwrap_or(0)
+                + 1,
+            sources,
+            parents: inputs.iter().map(parent).collect(),
+            ..Compaction::default()
+        },
+        ..BlockMeta::default()
+    })
+}

@@ -1,0 +1,211 @@
+//! A block as merging reads it: windows over its files, and what must be known of it beforehand.
+//!
+//! Kept in memory per block, as the format forces it: the symbol table's remap (4 bytes a symbol) and the list of all
+//! series (4 bytes a series). Everything else streams.
+
+use std::cmp::Ordering;
+
+use super::symbols;
+use crate::codec::{Cursor, Window};
+use crate::error::{Corruption, Result, ResultExt};
+use crate::id::{ChunkRef, SeriesRef, SymbolRef};
+use crate::index::postings::PostingsList;
+use crate::index::series::{self, SeriesEntry};
+use crate::index::{HEAD_SIZE, SymbolTable, Toc, Version};
+use crate::time::Interval;
+use crate::tombstone::{Intervals, Tombstones};
+
+/// Bytes of a series entry that are asked for first; few are longer.
+const ENTRY_GUESS_BYTES: usize = 512;
+
+/// A block's files.
+pub trait Input: Sync {
+    /// How one file is read.
+    type Window: Window;
+
+    /// The block's name for errors and reports.
+    fn name(&self) -> String;
+
+    /// A new window over the index.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    fn index(&self) -> Result<Self::Window>;
+
+    /// A new window over the segment with a zero-based index.
+    ///
+    /// # Errors
+    /// Where it is missing or cannot be opened.
+    fn segment(&self, segment: u32) -> Result<Self::Window>;
+
+    /// Size of index and segments in bytes.
+    fn size_bytes(&self) -> u64;
+
+    /// Deletions; empty for blocks of a bucket.
+    fn tombstones(&self) -> &Tombstones;
+}
+
+/// An input with its tables loaded.
+#[derive(Debug)]
+pub struct Source<'a, I> {
+    /// The files.
+    pub input: &'a I,
+    /// All series in index order.
+    pub series: Vec<SeriesRef>,
+    version: Version,
+    /// The block's own table, kept only where series do not name symbols by position.
+    symbols: Option<SymbolTable>,
+    remap: Vec<SymbolRef>,
+}
+
+/// Loads the tables of all inputs: the merged symbol table, and what each needs to read its series by it.
+///
+/// # Errors
+/// Where an index is damaged or cannot be read.
+pub fn load_all<I: Input>(inputs: &[I]) -> Result<(SymbolTable, Vec<Source<'_, I>>)> {
+    let mut tables = Vec::with_capacity(inputs.len());
+    let mut sources = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let (table, source) = load(input).at(|| format!("{}: index", input.name()))?;
+        tables.push(table);
+        sources.push(source);
+    }
+    let (union, remaps) = symbols::merge(&tables)?;
+    for ((source, remap), table) in sources.iter_mut().zip(remaps).zip(tables) {
+        source.remap = remap;
+        source.symbols = (source.version == Version::One).then_some(table);
+    }
+    Ok((union, sources))
+}
+
+fn load<I: Input>(input: &I) -> Result<(SymbolTable, Source<'_, I>)> {
+    let mut window = input.index()?;
+    let version = Version::decode(window.fill(0, HEAD_SIZE)?)?;
+    let end = window.size().saturating_sub(Toc::SIZE as u64);
+    let toc = Toc::decode(window.fill(end, Toc::SIZE)?, end)?;
+    toc.check(window.size())?;
+    let table = SymbolTable::read(&mut window, &toc, version)?;
+    let series = all_series(&mut window, &toc)?;
+    Ok((
+        table,
+        Source {
+            input,
+            series,
+            version,
+            symbols: None,
+            remap: Vec::new(),
+        },
+    ))
+}
+
+/// The list of all series, which is the first of the postings.
+fn all_series<W: Window>(window: &mut W, toc: &Toc) -> Result<Vec<SeriesRef>> {
+    let at = toc.postings.next_multiple_of(4);
+    let len = Cursor::new("postings", window.fill(at, 4)?, at).u32()? as usize;
+    let mut cursor = Cursor::new("postings", window.fill(at, len.saturating_add(8))?, at);
+    let list = PostingsList::decode(&mut cursor)?;
+    list.check_order()?;
+    Ok(list.iter().collect())
+}
+
+impl<I: Input> Source<'_, I> {
+    /// Reads the series at a position of the list, with labels remapped.
+    ///
+    /// # Errors
+    /// Where the entry is damaged, names a symbol past the table, or cannot be read.
+    pub fn read_series(
+        &self,
+        index: &mut I::Window,
+        at: usize,
+        entry: &mut SeriesEntry,
+    ) -> Result<()> {
+        let offset = self.version.series_offset(self.series[at]);
+        let place = || {
+            format!(
+                "{}: index: series {at} of {}",
+                self.input.name(),
+                self.series.len()
+            )
+        };
+        read_entry(index, offset, entry).at(place)?;
+        for (name, value) in &mut entry.labels {
+            *name = self.position(*name, offset).at(place)?;
+            *value = self.position(*value, offset).at(place)?;
+        }
+        Ok(())
+    }
+
+    fn position(&self, symbol: SymbolRef, offset: u64) -> Result<SymbolRef> {
+        let position = match &self.symbols {
+            Some(table) => table.position(symbol).ok(),
+            None => Some(symbol),
+        };
+        position
+            .and_then(|at| self.remap.get(at.0 as usize))
+            .copied()
+            .ok_or_else(|| {
+                let what = Corruption::Range {
+                    what: "label symbol",
+                    value: u64::from(symbol.0),
+                    limit: self.remap.len() as u64,
+                };
+                Cursor::new("series", &[], offset).corrupt(what)
+            })
+    }
+
+    /// Deleted intervals of a series.
+    #[must_use]
+    pub fn deleted(&self, series: SeriesRef) -> &[Interval] {
+        self.input
+            .tombstones()
+            .get(series)
+            .map_or(&[], Intervals::as_slice)
+    }
+
+    /// Where a chunk lies, for errors.
+    #[must_use]
+    pub fn chunk_place(&self, reference: ChunkRef) -> String {
+        format!(
+            "{}: chunks/{:06}",
+            self.input.name(),
+            u64::from(reference.segment()) + 1
+        )
+    }
+
+    /// The first position whose series does not sort before `labels`.
+    ///
+    /// # Errors
+    /// As [`Self::read_series`].
+    pub fn lower_bound(
+        &self,
+        index: &mut I::Window,
+        labels: &[(SymbolRef, SymbolRef)],
+    ) -> Result<usize> {
+        let mut entry = SeriesEntry::default();
+        let (mut low, mut high) = (0, self.series.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            self.read_series(index, middle, &mut entry)?;
+            match entry.labels.as_slice().cmp(labels) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal | Ordering::Greater => high = middle,
+            }
+        }
+        Ok(low)
+    }
+}
+
+/// Reads one series entry through a window, with its checksum verified.
+fn read_entry<W: Window>(index: &mut W, offset: u64, entry: &mut SeriesEntry) -> Result<()> {
+    let bytes = index.fill_some(offset, ENTRY_GUESS_BYTES)?;
+    let mut cursor = Cursor::new("series", bytes, offset);
+    let len = cursor.uvarint32()? as usize;
+    let whole = bytes.len() - cursor.len() + len + 4;
+    let bytes = if bytes.len() >= whole {
+        bytes
+    } else {
+        index.fill(offset, whole)?
+    };
+    let (body, at) = series::take_body(&mut Cursor::new("series", bytes, offset))?;
+    entry.decode(body, at)
+}

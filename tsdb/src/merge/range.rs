@@ -1,0 +1,378 @@
+//! One label range of a merge, built into private buffers.
+//!
+//! Ranges are independent, so they are built side by side; references are relative to the range, so that the stitcher only
+//! has to add its own position. Series of all blocks meet in a heap by their labels; those with equal labels become one
+//! series. Three ways, cheapest first: copy the records of all blocks one after the other; copy them interleaved by
+//! time; merge samples ([`super::chunks`]).
+
+use std::ops::Range;
+
+use super::chunks::{self, ChunkMerger, Piece};
+use super::heap::Heap;
+use super::input::{Input, Source};
+use super::lane::{Lane, Placed};
+use super::{Options, trim};
+use crate::chunk::{self, ChunkView, Encoding};
+use crate::codec::{Cursor, Sink, crc};
+use crate::error::{Corruption, Result, ResultExt};
+use crate::id::{ChunkRef, SymbolRef};
+use crate::index::ChunkMeta;
+use crate::index::series::{self, Encoded};
+use crate::meta::BlockStats;
+use crate::sample::Sample;
+use crate::time::Interval;
+
+/// Where one series ends in the buffers of a [`RangeOutput`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SeriesEnd {
+    /// End of its labels.
+    pub labels: usize,
+    /// End of its chunks.
+    pub chunks: usize,
+    /// End of its records.
+    pub records: usize,
+    /// End of its index entry's body.
+    pub bodies: usize,
+    /// Where that body lacks the first chunk reference.
+    pub encoded: Encoded,
+}
+
+/// Finished series of one range.
+#[derive(Debug, Default)]
+pub struct RangeOutput {
+    /// Chunk records, one after the other.
+    pub records: Vec<u8>,
+    /// Labels of all series.
+    pub labels: Vec<(SymbolRef, SymbolRef)>,
+    /// Chunks of all series; a reference is the offset in `records`.
+    pub chunks: Vec<ChunkMeta>,
+    /// Bodies of the index entries, without the first chunk reference.
+    pub bodies: Vec<u8>,
+    /// Where each series ends.
+    pub series: Vec<SeriesEnd>,
+    /// Counts.
+    pub stats: BlockStats,
+    /// Series whose chunks were out of order in a block.
+    pub disordered: u64,
+}
+
+impl RangeOutput {
+    /// Appends a chunk to the series that is being written.
+    ///
+    /// # Errors
+    /// Where the payload is shorter than its header.
+    pub fn put(&mut self, min: i64, max: i64, chunk: ChunkView<'_>) -> Result<()> {
+        count(&mut self.stats, chunk)?;
+        let reference = ChunkRef(self.records.len() as u64);
+        self.chunks.push(ChunkMeta {
+            min,
+            max,
+            reference,
+        });
+        put_record(&mut self.records, chunk);
+        Ok(())
+    }
+
+    /// Ends the series whose chunks were put since the last one; one without chunks leaves no trace.
+    ///
+    /// # Errors
+    /// Where label names or chunks do not ascend.
+    pub fn finish_series(&mut self, labels: &[(SymbolRef, SymbolRef)]) -> Result<()> {
+        let first = self.series.last().map_or(0, |end| end.chunks);
+        let chunks = &self.chunks[first..];
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        let refuse = |what| Cursor::new("series", &[], 0).corrupt(what);
+        series::check(labels, chunks).map_err(refuse)?;
+        let encoded = series::encode(labels, chunks, &mut self.bodies);
+        self.stats.num_series += 1;
+        self.labels.extend_from_slice(labels);
+        self.series.push(SeriesEnd {
+            labels: self.labels.len(),
+            chunks: self.chunks.len(),
+            records: self.records.len(),
+            bodies: self.bodies.len(),
+            encoded,
+        });
+        Ok(())
+    }
+}
+
+/// Builds the series of one range; `positions` has the piece of each source's list.
+///
+/// # Errors
+/// Where an input is damaged or cannot be read, or overlapping chunks cannot be merged.
+pub fn build<I: Input>(
+    sources: &[Source<'_, I>],
+    positions: &[Range<usize>],
+    options: &Options,
+) -> Result<RangeOutput> {
+    let mut builder = Builder {
+        options,
+        lanes: Vec::with_capacity(sources.len()),
+        heap: Heap::default(),
+        out: RangeOutput::default(),
+        scratch: Scratch::default(),
+    };
+    for (source, positions) in sources.iter().zip(positions) {
+        if !positions.is_empty() {
+            builder.lanes.push(Lane::new(
+                source,
+                positions.clone(),
+                options.range.interval(),
+            )?);
+        }
+    }
+    builder.run()
+}
+
+struct Builder<'a, I: Input> {
+    options: &'a Options,
+    lanes: Vec<Lane<'a, I>>,
+    heap: Heap<usize>,
+    out: RangeOutput,
+    scratch: Scratch,
+}
+
+/// Buffers that are reused from series to series.
+#[derive(Default)]
+struct Scratch {
+    labels: Vec<(SymbolRef, SymbolRef)>,
+    records: Vec<Placed>,
+    buffer: Vec<u8>,
+    deleted: Vec<Interval>,
+    samples: Vec<Sample>,
+}
+
+impl<I: Input> Builder<'_, I> {
+    fn run(mut self) -> Result<RangeOutput> {
+        for lane in 0..self.lanes.len() {
+            self.advance(lane)?;
+        }
+        let mut group = Vec::with_capacity(self.lanes.len());
+        while self.pop_group(&mut group) {
+            self.emit(&mut group.clone())?;
+            for &lane in &group {
+                self.advance(lane)?;
+            }
+        }
+        Ok(self.out)
+    }
+
+    /// Moves a lane to its next series, which must sort after the series just written.
+    fn advance(&mut self, lane: usize) -> Result<()> {
+        if self.lanes[lane].advance()? {
+            if self.lanes[lane].labels() <= self.scratch.labels.as_slice() {
+                return Err(self.out_of_order(lane));
+            }
+            let lanes = &self.lanes;
+            self.heap
+                .push(lane, |a, b| lanes[a].labels() < lanes[b].labels());
+        }
+        Ok(())
+    }
+
+    fn out_of_order(&self, lane: usize) -> crate::Error {
+        let source = self.lanes[lane].source();
+        Cursor::new("series", &[], 0)
+            .corrupt(Corruption::Order("series labels"))
+            .at(format!("{}: index", source.input.name()))
+    }
+
+    /// The lanes that stand on the least labels, in the order in which the heap yields them.
+    fn pop_group(&mut self, group: &mut Vec<usize>) -> bool {
+        group.clear();
+        let lanes = &self.lanes;
+        let less = |a: usize, b: usize| lanes[a].labels() < lanes[b].labels();
+        let Some(first) = self.heap.pop(less) else {
+            return false;
+        };
+        group.push(first);
+        while let Some(next) = self.heap.top() {
+            if lanes[next].labels() != lanes[first].labels() {
+                break;
+            }
+            group.push(next);
+            self.heap.pop(less);
+        }
+        self.scratch.labels.clear();
+        self.scratch.labels.extend_from_slice(lanes[first].labels());
+        true
+    }
+
+    fn emit(&mut self, group: &mut [usize]) -> Result<()> {
+        self.out.disordered += group
+            .iter()
+            .filter(|&&lane| self.lanes[lane].is_disordered())
+            .count() as u64;
+        if self.can_copy(group) {
+            for &lane in group.iter() {
+                self.copy(lane)?;
+            }
+        } else {
+            self.merge(group)?;
+        }
+        let finished = self.out.finish_series(&self.scratch.labels);
+        finished.at(|| format!("series of {}", self.names(group)))
+    }
+
+    /// Whether no chunk must be looked into. Sorts the lanes by time, which is their order in the result.
+    fn can_copy(&self, group: &mut [usize]) -> bool {
+        let range = self.options.range.interval();
+        let sound = group.iter().all(|&lane| {
+            let lane = &self.lanes[lane];
+            let inside = |chunk: &ChunkMeta| chunk.min >= range.min.0 && chunk.max <= range.max.0;
+            !lane.is_disordered() && lane.deleted().is_empty() && lane.chunks().iter().all(inside)
+        });
+        if !sound || group.len() == 1 {
+            return sound;
+        }
+        let key = |lane: usize| {
+            let chunks = self.lanes[lane].chunks();
+            (chunks[0].min, chunks[chunks.len() - 1].max)
+        };
+        let mut sorted = group.to_vec();
+        sorted.sort_by_key(|&lane| key(lane));
+        let disjoint = sorted
+            .windows(2)
+            .all(|pair| key(pair[0]).1 < key(pair[1]).0);
+        if disjoint {
+            group.copy_from_slice(&sorted);
+        }
+        disjoint
+    }
+
+    fn copy(&mut self, lane: usize) -> Result<()> {
+        self.scratch.records.clear();
+        self.lanes[lane].read_records(&mut self.out.records, &mut self.scratch.records)?;
+        for (record, chunk) in self.scratch.records.iter().zip(self.lanes[lane].chunks()) {
+            let payload = &self.out.records[record.payload..record.payload + record.len];
+            count(
+                &mut self.out.stats,
+                ChunkView {
+                    encoding: record.encoding,
+                    payload,
+                },
+            )
+            .at(|| self.lanes[lane].source().chunk_place(chunk.reference))?;
+            self.out.chunks.push(ChunkMeta {
+                reference: ChunkRef(record.start as u64),
+                ..*chunk
+            });
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, group: &[usize]) -> Result<()> {
+        self.scratch.buffer.clear();
+        let mut lanes = Vec::with_capacity(group.len());
+        for &lane in group {
+            let pieces = self.pieces(lane)?;
+            if !pieces.is_empty() {
+                lanes.push(pieces);
+            }
+        }
+        let mut all: Vec<Piece> = lanes.iter().flatten().copied().collect();
+        all.sort_by_key(|piece| (piece.min, piece.max));
+        if !chunks::disjoint(&all) {
+            let mut merger = ChunkMerger::new(self.options.func, &mut self.scratch.buffer);
+            lanes.into_iter().for_each(|pieces| merger.push(pieces));
+            all = merger
+                .finish()
+                .at(|| format!("series of {}", self.names(group)))?;
+        }
+        for piece in all {
+            self.out
+                .put(piece.min, piece.max, piece.view(&self.scratch.buffer))?;
+        }
+        Ok(())
+    }
+
+    fn names(&self, group: &[usize]) -> String {
+        let names: Vec<String> = group
+            .iter()
+            .map(|&lane| self.lanes[lane].source().input.name())
+            .collect();
+        names.join(", ")
+    }
+
+    /// The current series' chunks of one block after deletions, with copies of the same chunk dropped.
+    fn pieces(&mut self, lane: usize) -> Result<Vec<Piece>> {
+        let Scratch {
+            records,
+            buffer,
+            deleted,
+            samples,
+            ..
+        } = &mut self.scratch;
+        records.clear();
+        let lane = &mut self.lanes[lane];
+        lane.read_records(buffer, records)?;
+        trim::with_borders(
+            lane.chunks(),
+            self.options.range.interval(),
+            lane.deleted(),
+            deleted,
+        );
+        let mut pieces: Vec<Piece> = Vec::with_capacity(records.len());
+        for (record, chunk) in records.iter().zip(lane.chunks()) {
+            let (start, len) = (record.payload, record.len);
+            let piece = Piece {
+                min: chunk.min,
+                max: chunk.max,
+                encoding: record.encoding,
+                start,
+                len,
+            };
+            if trim::touched(chunk, deleted) {
+                let place = || lane.source().chunk_place(chunk.reference);
+                for chunk in trim::rewrite(piece.view(buffer), deleted, samples).at(place)? {
+                    let (start, len) = (buffer.len(), chunk.payload.len());
+                    buffer.extend_from_slice(&chunk.payload);
+                    pieces.push(Piece {
+                        min: chunk.min,
+                        max: chunk.max,
+                        encoding: chunk.encoding,
+                        start,
+                        len,
+                    });
+                }
+            } else if !pieces
+                .last()
+                .is_some_and(|last| piece.same_as(last, buffer))
+            {
+                pieces.push(piece);
+            }
+        }
+        Ok(pieces)
+    }
+}
+
+/// Appends a chunk as a segment stores it.
+fn put_record(out: &mut Vec<u8>, chunk: ChunkView<'_>) {
+    out.put_uvarint(chunk.payload.len() as u64);
+    let body = out.len();
+    out.put_u8(chunk.encoding.byte());
+    out.put(chunk.payload);
+    let checksum = crc::crc32c(&out[body..]);
+    out.put_u32(checksum);
+}
+
+/// Adds a chunk to the counts, as Prometheus does: aggregates count as samples of no kind.
+fn count(stats: &mut BlockStats, chunk: ChunkView<'_>) -> Result<()> {
+    let samples = chunk::sample_count(chunk)? as u64;
+    stats.num_chunks += 1;
+    stats.num_samples += samples;
+    match chunk.encoding {
+        Encoding::Xor | Encoding::Xor2 => stats.num_float_samples += samples,
+        Encoding::Histogram
+        | Encoding::FloatHistogram
+        | Encoding::HistogramSt
+        | Encoding::FloatHistogramSt => {
+            stats.num_histogram_samples += samples;
+        }
+        Encoding::Aggregate | Encoding::Unknown(_) => {}
+    }
+    Ok(())
+}
