@@ -13,7 +13,7 @@ use crate::codec::{Output, Window};
 use crate::error::{Corruption, Error, Result, ResultExt};
 
 /// Bytes that a window reads at once: large enough that the system call is noise, small enough to stay in the cache.
-pub const WINDOW_BYTES: usize = 256 * 1024;
+pub const WINDOW_BYTES: usize = 64 * 1024;
 
 /// Bytes gathered before they are written.
 const WRITE_BYTES: usize = 1024 * 1024;
