@@ -12,8 +12,14 @@ use tsdb::segment::SIZE_DEFAULT;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let out = arguments.next().ok_or("usage: merge OUT BLOCK...")?;
-    let inputs = arguments.map(|dir| Block::open(Path::new(&dir))).collect::<Result<Vec<_>, _>>()?;
-    let newest = inputs.iter().map(|block| block.meta().max_time.0).max().ok_or("no blocks given")?;
+    let inputs = arguments
+        .map(|dir| Block::open(Path::new(&dir)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let newest = inputs
+        .iter()
+        .map(|block| block.meta().max_time.0)
+        .max()
+        .ok_or("no blocks given")?;
     let options = CompactOptions {
         // Names of blocks are wall clock and random bits; here it only has to differ from the inputs'.
         id: BlockId::new(u64::try_from(newest)? + 1, 0),
@@ -25,7 +31,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     match compact(&inputs, Path::new(&out), None, &options)? {
         Compacted::Empty => println!("no samples are left"),
         Compacted::Block { dir, meta, .. } => {
-            println!("{}: {} series, {} samples", dir.display(), meta.stats.num_series, meta.stats.num_samples);
+            println!(
+                "{}: {} series, {} samples",
+                dir.display(),
+                meta.stats.num_series,
+                meta.stats.num_samples
+            );
         }
     }
     Ok(())

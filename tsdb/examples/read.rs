@@ -19,10 +19,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     for series in select(&index, &matchers)? {
         let entry = index.series(series)?;
         println!("{}", index.labels(&entry)?);
-        let Some(first) = entry.chunks.first() else { continue };
+        let Some(first) = entry.chunks.first() else {
+            continue;
+        };
         let segment = &segments[first.reference.segment() as usize];
         let mut samples = Vec::new();
-        chunk::decode(SegmentReader::open(segment)?.chunk(first.reference.offset())?, &mut samples)?;
+        chunk::decode(
+            SegmentReader::open(segment)?.chunk(first.reference.offset())?,
+            &mut samples,
+        )?;
         for sample in samples.iter().take(3) {
             println!("  {} {:?}", sample.t, sample.value);
         }

@@ -14,7 +14,9 @@ use tsdb::time::Millis;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let dir = arguments.next().ok_or("usage: write DIR [TARGETS [INTERVAL_S [BLOCKS]]]")?;
+    let dir = arguments
+        .next()
+        .ok_or("usage: write DIR [TARGETS [INTERVAL_S [BLOCKS]]]")?;
     let mut number = |default: i64| arguments.next().map_or(Ok(default), |text| text.parse());
     let config = Config {
         targets: u32::try_from(number(2)?)?,
@@ -52,7 +54,11 @@ fn write(generator: &Generator, at: u32, dir: &Path) -> Result<(), Box<dyn Error
         ulid: id,
         min_time: range.min,
         max_time: range.max,
-        compaction: Compaction { level: 1, sources: vec![id], ..Compaction::default() },
+        compaction: Compaction {
+            level: 1,
+            sources: vec![id],
+            ..Compaction::default()
+        },
         ..BlockMeta::default()
     };
     builder.finish(meta, true)?;
@@ -65,5 +71,10 @@ fn encode(times: &[i64], values: &[f64]) -> Chunk {
         encoder.append(*time, *value);
     }
     let (min, max) = (times[0], times[times.len() - 1]);
-    Chunk { min, max, encoding: Encoding::Xor, payload: encoder.finish() }
+    Chunk {
+        min,
+        max,
+        encoding: Encoding::Xor,
+        payload: encoder.finish(),
+    }
 }
