@@ -74,7 +74,7 @@ pub fn rewrite(
     if samples.is_empty() {
         return Ok(Vec::new());
     }
-    chunk::reencode_one(samples)
+    chunk::reencode_one(samples, chunk.encoding)
 }
 
 fn interval(chunk: &ChunkMeta) -> Interval {
