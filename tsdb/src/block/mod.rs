@@ -15,6 +15,7 @@
 
 pub mod build;
 pub mod compact;
+pub mod digest;
 pub mod file;
 pub mod mmap;
 pub mod reader;
