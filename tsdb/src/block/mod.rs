@@ -14,6 +14,7 @@
 //! [`build`] one of series that are at hand.
 
 pub mod build;
+pub mod check;
 pub mod compact;
 pub mod digest;
 pub mod file;
