@@ -23,10 +23,18 @@ fn float(json: &Json) -> f64 {
     hex::float(text(json))
 }
 
+fn int(json: &Json) -> i64 {
+    json.as_i64().expect("a signed integer")
+}
+
+fn uint(json: &Json) -> u64 {
+    json.as_u64().expect("an unsigned integer")
+}
+
 fn spans(json: &Json) -> Vec<Span> {
     let span = |pair: &Json| Span {
-        offset: i32::try_from(pair[0].as_i64().unwrap()).unwrap(),
-        length: u32::try_from(pair[1].as_u64().unwrap()).unwrap(),
+        offset: i32::try_from(int(&pair[0])).expect("an offset"),
+        length: u32::try_from(uint(&pair[1])).expect("a length"),
     };
     list(json).iter().map(span).collect()
 }
@@ -37,14 +45,14 @@ fn histogram<C, B>(
     bucket: fn(&Json) -> B,
 ) -> HistogramOf<C, B> {
     HistogramOf {
-        hint: match json["hint"].as_u64().unwrap() {
+        hint: match uint(&json["hint"]) {
             0 => ResetHint::Unknown,
             1 => ResetHint::Reset,
             2 => ResetHint::NotReset,
             3 => ResetHint::Gauge,
             other => panic!("hint {other}"),
         },
-        schema: i32::try_from(json["schema"].as_i64().unwrap()).unwrap(),
+        schema: i32::try_from(int(&json["schema"])).expect("a schema"),
         zero_threshold: float(&json["zero_threshold"]),
         zero_count: count(&json["zero_count"]),
         count: count(&json["count"]),
@@ -67,11 +75,7 @@ trait Corpus: Kind {
 
 impl Corpus for Integer {
     fn parse(json: &Json) -> Histogram {
-        histogram(
-            json,
-            |json| json.as_u64().unwrap(),
-            |json| json.as_i64().unwrap(),
-        )
+        histogram(json, uint, int)
     }
 
     fn decode(payload: &[u8], out: &mut Vec<Sample>) -> Result<()> {
@@ -122,10 +126,7 @@ impl Corpus for Float {
 /// Appends the samples of a case; gives what each did, the chunks, and the error that ended it.
 fn run<K: Corpus>(case: &Json) -> (Vec<&'static str>, Vec<String>, Option<String>) {
     let append_only = case["append_only"].as_bool().unwrap_or_default();
-    let cuts: Vec<_> = list(&case["cut_before"])
-        .iter()
-        .map(|at| at.as_u64().unwrap())
-        .collect();
+    let cuts: Vec<_> = list(&case["cut_before"]).iter().map(uint).collect();
     let (mut steps, mut chunks) = (Vec::new(), Vec::new());
     let mut chunk = Appender::<K>::new();
     let mut previous = None;
@@ -134,7 +135,7 @@ fn run<K: Corpus>(case: &Json) -> (Vec<&'static str>, Vec<String>, Option<String
             chunks.push(hex::text(&chunk.payload()));
             previous = Some(std::mem::take(&mut chunk));
         }
-        let t = sample["t"].as_i64().unwrap();
+        let t = int(&sample["t"]);
         match chunk.append(previous.as_ref(), t, &K::parse(sample), append_only) {
             Ok(Appended::InPlace) => steps.push("append"),
             Ok(Appended::Recoded) => steps.push("recoded"),
@@ -169,11 +170,11 @@ fn check<K: Corpus>(case: &Json) {
     assert!(decoded == 0 || decoded == chunks.len(), "{name}");
     for (chunk, want) in chunks.iter().zip(list(&case["decoded"])) {
         let mut samples = Vec::new();
-        K::decode(&hex::bytes(chunk), &mut samples).unwrap();
+        K::decode(&hex::bytes(chunk), &mut samples).expect("a sound chunk");
         let got: Vec<_> = samples.iter().map(|s| (s.t, K::exact(&s.value))).collect();
         let want = list(want).iter().map(|json| {
             let value = K::value(K::parse(json));
-            (json["t"].as_i64().unwrap(), K::exact(&value))
+            (int(&json["t"]), K::exact(&value))
         });
         assert_eq!(got, want.collect::<Vec<_>>(), "{name}");
     }

@@ -223,3 +223,122 @@ fn append<K: Kind>(
         Appended::InPlace | Appended::Recoded => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chunk::decode;
+    use crate::histogram::{Histogram, Span};
+    use crate::sample::STALE_NAN_BITS;
+    use crate::testing::fuzz_histogram::check_packed;
+    use crate::testing::strategy;
+
+    fn histogram(t: i64, hint: ResetHint, count: i64) -> Sample {
+        let histogram = Histogram {
+            hint,
+            count: count.unsigned_abs(),
+            positive_spans: vec![Span {
+                offset: 0,
+                length: 1,
+            }],
+            positive_buckets: vec![count],
+            ..Histogram::default()
+        };
+        let value = Value::Histogram(Box::new(histogram));
+        Sample { t, value }
+    }
+
+    fn stale(t: i64) -> Sample {
+        let histogram = Histogram {
+            sum: f64::from_bits(STALE_NAN_BITS),
+            ..Histogram::default()
+        };
+        let value = Value::Histogram(Box::new(histogram));
+        Sample { t, value }
+    }
+
+    fn intervals(chunks: &[Chunk]) -> Vec<(i64, i64, u8)> {
+        let interval = |chunk: &Chunk| (chunk.min, chunk.max, chunk.encoding.byte());
+        chunks.iter().map(interval).collect()
+    }
+
+    #[test]
+    fn a_merged_chunk_ends_after_120_samples() {
+        fn check(count: i64, want: &[(i64, i64, u8)]) {
+            let samples: Vec<_> = (0..count).map(|t| Sample::float(t, 1.0)).collect();
+            assert_eq!(intervals(&encode_samples(&samples).unwrap()), want);
+            let whole = reencode_one(&samples, Encoding::Xor2).unwrap();
+            assert_eq!(whole.len(), usize::from(count > 0));
+        }
+        check(0, &[]);
+        check(119, &[(0, 118, 1)]);
+        check(120, &[(0, 119, 1)]);
+        check(121, &[(0, 119, 1), (120, 120, 1)]);
+    }
+
+    #[test]
+    fn a_chunk_has_one_kind_of_value() {
+        let samples = [
+            Sample::float(0, 1.0),
+            histogram(1, ResetHint::Unknown, 1),
+            histogram(2, ResetHint::Unknown, 2),
+            Sample::float(3, 1.0),
+        ];
+        let chunks = encode_samples(&samples).unwrap();
+        assert_eq!(intervals(&chunks), [(0, 0, 1), (1, 2, 2), (3, 3, 1)]);
+        assert!(reencode_one(&samples, Encoding::Xor).is_err());
+        assert!(reencode_one(&samples[..1], Encoding::Aggregate).is_err());
+    }
+
+    #[test]
+    fn a_reset_starts_a_chunk_in_a_merge_and_fails_a_deletion() {
+        let samples = [
+            histogram(0, ResetHint::Unknown, 5),
+            histogram(1, ResetHint::NotReset, 3),
+            histogram(2, ResetHint::NotReset, 4),
+        ];
+        let chunks = encode_samples(&samples).unwrap();
+        assert_eq!(intervals(&chunks), [(0, 0, 2), (1, 2, 2)]);
+        assert_eq!(chunks[0].payload[2], 0x00);
+        assert_eq!(chunks[1].payload[2], 0x80);
+        let error = reencode_one(&samples, Encoding::Histogram).unwrap_err();
+        assert_eq!(error.to_string(), "histogram counter reset");
+    }
+
+    #[test]
+    fn a_stale_marker_behind_gauges_gets_its_own_chunk() {
+        let samples = [
+            histogram(0, ResetHint::Gauge, 5),
+            histogram(1, ResetHint::Gauge, 3),
+            stale(2),
+            stale(3),
+        ];
+        let chunks = reencode_one(&samples, Encoding::Histogram).unwrap();
+        assert_eq!(intervals(&chunks), [(0, 1, 2), (2, 3, 2)]);
+        assert_eq!(chunks[0].payload[2], 0xC0);
+        let counters = [histogram(0, ResetHint::Unknown, 5), stale(1)];
+        let chunks = reencode_one(&counters, Encoding::HistogramSt).unwrap();
+        assert_eq!(intervals(&chunks), [(0, 1, 2)]);
+    }
+
+    proptest! {
+        #[test]
+        fn samples_survive_packing(samples in strategy::samples(0, 150)) {
+            check_packed(&samples);
+        }
+
+        #[test]
+        fn what_one_chunk_holds_stays_one_chunk(samples in strategy::samples(0, 60), keep in prop::collection::vec(any::<bool>(), 60)) {
+            for chunk in encode_samples(&samples).unwrap() {
+                let mut whole = Vec::new();
+                decode(chunk.view(), &mut whole).unwrap();
+                let mut keep = keep.iter();
+                whole.retain(|_| *keep.next().unwrap());
+                let again = reencode_one(&whole, chunk.encoding).unwrap();
+                prop_assert!(again.len() <= 1);
+            }
+        }
+    }
+}

@@ -241,3 +241,122 @@ pub fn decode_samples<K: Kind>(
     }
     decoded
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chunk::encode_samples;
+    use crate::chunk::float_histogram::Float;
+    use crate::chunk::histogram::{self, Integer};
+    use crate::error::ErrorKind;
+    use crate::testing::fuzz_histogram::decode_histograms;
+    use crate::testing::{hex, strategy};
+
+    /// One sample whose sum is 18.4, with the indices 1 and 2 of schema 1.
+    const SAMPLE: &str = "000100ff2b2bff2ee48e05308c6478fa2b2403266666666666695c";
+
+    #[test]
+    fn damage_is_an_error_with_its_place() {
+        fn check(payload: &str, want: &str) {
+            let mut out = Vec::new();
+            let error = histogram::decode(&hex::bytes(payload), &mut out).unwrap_err();
+            assert!(error.to_string().contains(want), "{error}");
+            assert!(out.is_empty());
+        }
+        check("0001", "chunk at 0x0: ends after 2 of 3 bytes");
+        check("000100", "chunk at 0x3: ends after 3 of 4 bytes");
+        check(&SAMPLE[..SAMPLE.len() - 2], "ends after 26 of 27 bytes");
+        check(
+            &SAMPLE.replacen("0001", "0002", 1),
+            "ends after 27 of 28 bytes",
+        );
+        // Schema 4 + 8 * 8 in a field of nine bits.
+        check("00010000e440", "chunk at 0x4: unknown schema");
+        // A span of 2^18 - 1 buckets.
+        check("0001000047effffc", "number of buckets");
+    }
+
+    #[test]
+    fn an_empty_chunk_has_no_samples_and_no_layout() {
+        let mut out = Vec::new();
+        histogram::decode(&[0, 0, 0], &mut out).unwrap();
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn a_small_chunk_does_not_unfold_to_very_much() {
+        let layout = Layout {
+            custom_bounds: vec![0.0; 200],
+            schema: crate::histogram::CUSTOM_BUCKETS_SCHEMA,
+            ..Layout::default()
+        };
+        assert!(check_unfolded(&layout, 1000).is_ok());
+        let error = check_unfolded(&layout, u16::MAX).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+    }
+
+    #[test]
+    fn a_stale_sample_has_nothing_but_its_sum() {
+        let mut out = Vec::new();
+        let chunk = "000300ff2b2bff2ee48e05308c6478fa2b2403266666666666695fe0ea6291d99d73333333333395c62f7fc8800000000002";
+        histogram::decode(&hex::bytes(chunk), &mut out).unwrap();
+        let Value::Histogram(last) = &out[2].value else {
+            panic!("{out:?}");
+        };
+        assert!(out[2].is_stale() && last.positive_spans.is_empty());
+        assert_eq!(
+            (last.hint, last.schema, last.count),
+            (ResetHint::Unknown, 0, 0)
+        );
+    }
+
+    #[test]
+    fn buckets_of_integers_are_differences() {
+        let stored = Integer::stored([3, 5, 4].into_iter());
+        assert_eq!(stored, [3, 2, -1]);
+        assert_eq!(
+            Integer::absolute(stored.into_iter()).collect::<Vec<_>>(),
+            [3, 5, 4]
+        );
+        assert_eq!(Float::stored([3.0].into_iter()), [3.0]);
+    }
+
+    fn any_samples() -> impl Strategy<Value = Vec<Sample>> {
+        prop_oneof![
+            strategy::histogram_samples(0, 12),
+            strategy::float_histogram_samples(0, 12)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_samples_or_an_error(bytes: Vec<u8>) {
+            decode_histograms(&bytes);
+        }
+
+        #[test]
+        fn any_bits_behind_a_good_start_give_samples_or_an_error(bits: Vec<u8>) {
+            for payload in [SAMPLE, "000100001e3e81ffc0000000000008"] {
+                let mut bytes = hex::bytes(payload);
+                bytes[1] = 9;
+                bytes.extend(&bits);
+                decode_histograms(&bytes);
+            }
+        }
+
+        #[test]
+        fn one_damaged_byte_gives_samples_or_an_error(samples in any_samples(), at: prop::sample::Index, xor in 1..=255_u8) {
+            for chunk in encode_samples(&samples).unwrap() {
+                let mut payload = chunk.payload;
+                let at = at.index(payload.len());
+                payload[at] ^= xor;
+                decode_histograms(&payload);
+                payload[at] ^= xor;
+                payload.truncate(at);
+                decode_histograms(&payload);
+            }
+        }
+    }
+}

@@ -86,3 +86,63 @@ pub fn decode_floats(payload: &[u8], out: &mut Vec<Sample>) -> Result<()> {
     let (header, bits) = open(payload)?;
     decode_samples::<Float>(header, bits, out)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chunk::{Encoding, encode_samples, histogram};
+    use crate::testing::{hex, strategy};
+
+    #[test]
+    fn start_times_are_passed_over() {
+        fn check(with: &str, without: &str) {
+            let (mut got, mut want) = (Vec::new(), Vec::new());
+            decode(&hex::bytes(with), &mut got).unwrap();
+            histogram::decode(&hex::bytes(without), &mut want).unwrap();
+            assert_eq!(got, want);
+        }
+        // Three samples with start times 990, 990, 15990.
+        check(
+            "000382ff2b2bff2ee48e05308c6478fa2b2403266666666666695c53e0ea6291d99d73333333333395d18cd800000000000c50",
+            "000300ff2b2bff2ee48e05308c6478fa2b2403266666666666695fe0ea6291d99d73333333333395d18cd8000000000000",
+        );
+    }
+
+    #[test]
+    fn the_header_takes_the_top_of_the_count() {
+        let (header, _) = open(&[0xC1, 0x02, 0x85]).unwrap();
+        assert_eq!(
+            (header.count, header.reset),
+            (0x102, crate::histogram::ResetHint::Gauge)
+        );
+        let starts = StartTimes {
+            known: true,
+            first_change: 5,
+        };
+        assert_eq!(header.starts, starts);
+        assert!(open(&[0, 0]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_chunk_without_start_times_differs_in_the_header_only(
+            samples in prop_oneof![strategy::histogram_samples(0, 20), strategy::float_histogram_samples(0, 20)],
+        ) {
+            for chunk in encode_samples(&samples).unwrap() {
+                let (mut want, mut got) = (Vec::new(), Vec::new());
+                crate::chunk::decode(chunk.view(), &mut want).unwrap();
+                let mut payload = chunk.payload;
+                payload[0] |= payload[2];
+                payload[2] = 0;
+                match chunk.encoding {
+                    Encoding::Histogram => decode(&payload, &mut got).unwrap(),
+                    _ => decode_floats(&payload, &mut got).unwrap(),
+                }
+                // By Debug, since a NaN differs from itself.
+                prop_assert_eq!(format!("{:?}", got), format!("{:?}", want));
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@ pub mod damage;
 #[cfg(feature = "bucket")]
 pub mod faulty_store;
 pub mod fuzz_chunk;
+pub mod fuzz_histogram;
 pub mod fuzz_matcher;
 pub mod fuzz_meta;
 pub mod fuzz_openmetrics;

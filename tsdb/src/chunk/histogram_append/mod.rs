@@ -360,3 +360,6 @@ fn refusal(header: ResetHint) -> Error {
     };
     Error::Invalid(what.to_owned())
 }
+
+#[cfg(test)]
+mod tests;
