@@ -78,7 +78,7 @@ fn lines(op: &str) -> Vec<(Value, PathBuf)> {
             .join("blocks")
             .join(text(&line["block"]))
             .join("index");
-        path.exists().then(|| (line, path))
+        path.exists().then_some((line, path))
     });
     let all: Vec<_> = with_block.collect();
     assert!(

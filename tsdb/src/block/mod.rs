@@ -11,7 +11,7 @@
 //! A block appears whole or not at all: it is written as `<ULID>.tmp-for-creation` beside its place and renamed when the
 //! disk has everything. Prometheus removes directories of that name when it starts. Read with [`reader::Block`], write with
 //! [`writer::BlockWriter`]; [`compact`] makes one block of many,
-//! [`build`] one of series that are at hand.
+//! [`build`] one of series that are at hand, `source` answers selects.
 
 pub mod build;
 pub mod check;
@@ -20,6 +20,8 @@ pub mod digest;
 pub mod file;
 pub mod mmap;
 pub mod reader;
+#[cfg(feature = "bucket")]
+pub mod source;
 pub mod writer;
 
 /// Name of the meta file.

@@ -114,7 +114,7 @@ fn union_of_many<P: Postings>(mut lists: Vec<P>, total: usize) -> Vec<SeriesRef>
         present.set((series.0 - low) as usize, true);
     }
     all.clear();
-    let positions = present.iter_ones().map(|at| u32::try_from(at));
+    let positions = present.iter_ones().map(u32::try_from);
     all.extend(positions.filter_map(|at| Some(SeriesRef(low + at.ok()?))));
     all
 }
