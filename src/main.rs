@@ -5,6 +5,11 @@
 
 mod cli;
 mod command;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the commands that open buckets follow")
+)]
+mod objstore;
 mod output;
 mod shutdown;
 mod telemetry;
