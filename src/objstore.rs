@@ -192,7 +192,7 @@ mod tests {
         );
         check(&format!("{sound}prefix: a//b\n"), "prefix");
         check("type: [", "line 1");
-        check("", "type");
+        check("", "line 1");
     }
 
     #[test]
