@@ -7,15 +7,16 @@
 //!
 //! Batches of aggregates are whole chunks, because the true first and last counter values lie at their ends.
 
-use tsdb::chunk::aggregate::{self, Aggregate, AggregateView};
-use tsdb::chunk::xor::{SAMPLES_MAX, XorEncoder};
+use tsdb::Result;
+use tsdb::chunk::aggregate::{Aggregate, AggregateView};
+use tsdb::chunk::xor::XorEncoder;
 use tsdb::chunk::{Chunk, Encoding};
 use tsdb::meta::Resolution;
-use tsdb::{Error, Result};
 
 use super::aggregate::Windows;
 use super::column::Columns;
 use super::counter::CounterReader;
+use super::parts::Parts;
 use super::window::{RAW_STEP, batch_len, chunk_count};
 
 /// Room for the work on one float series after the other.
@@ -64,12 +65,14 @@ impl Floats {
         let windows = &self.windows;
         let ts = &windows.ts;
         let mut parts = Parts::default();
-        parts.add(Aggregate::Count, ts, &windows.count)?;
-        parts.add(Aggregate::Sum, ts, &windows.sum)?;
-        parts.add(Aggregate::Min, ts, &windows.min)?;
-        parts.add(Aggregate::Max, ts, &windows.max)?;
+        parts.add_floats(Aggregate::Count, ts, &windows.count)?;
+        parts.add_floats(Aggregate::Sum, ts, &windows.sum)?;
+        parts.add_floats(Aggregate::Min, ts, &windows.min)?;
+        parts.add_floats(Aggregate::Max, ts, &windows.max)?;
         parts.add_counter(first, windows, last_v)?;
-        Ok(parts.finish().expect("a batch with samples has a window"))
+        Ok(parts
+            .finish(empty_counter)
+            .expect("a batch with samples has a window"))
     }
 
     /// The aggregate chunk of a batch of aggregate chunks; none if they are empty.
@@ -99,7 +102,7 @@ impl Floats {
                 Aggregate::Max => &windows.max,
                 _ => &windows.sum,
             };
-            parts.add(aggregate, &windows.ts, values)?;
+            parts.add_floats(aggregate, &windows.ts, values)?;
         }
         self.counter.clear();
         for part in batch.iter().filter_map(|view| view.get(Aggregate::Counter)) {
@@ -110,77 +113,10 @@ impl Floats {
         if let (Some(&t), Some(&v)) = (ts.first(), vs.first()) {
             parts.add_counter((t, v), &self.windows, self.counter.last_v)?;
         }
-        Ok(parts.finish())
+        Ok(parts.finish(empty_counter))
     }
 }
 
-/// The chunks of the aggregates as they get ready.
-#[derive(Debug, Default)]
-struct Parts {
-    payloads: [Option<Vec<u8>>; 5],
-    /// First and last stamp of all windows.
-    range: Option<(i64, i64)>,
-}
-
-impl Parts {
-    fn add(&mut self, aggregate: Aggregate, ts: &[i64], vs: &[f64]) -> Result<()> {
-        if !ts.is_empty() {
-            check_len(ts.len())?;
-            let mut encoder = XorEncoder::new();
-            encoder.extend(ts, vs);
-            self.put(aggregate, ts, encoder.finish());
-        }
-        Ok(())
-    }
-
-    /// Adds the counter: its first raw sample, the windows, its last raw value at the time of the last window.
-    fn add_counter(&mut self, first: (i64, f64), windows: &Windows, last_v: f64) -> Result<()> {
-        if let Some(&last_t) = windows.ts.last() {
-            check_len(windows.ts.len() + 2)?;
-            let mut encoder = XorEncoder::new();
-            encoder.append(first.0, first.1);
-            encoder.extend(&windows.ts, &windows.counter);
-            encoder.append(last_t, last_v);
-            self.put(Aggregate::Counter, &windows.ts, encoder.finish());
-        }
-        Ok(())
-    }
-
-    fn put(&mut self, aggregate: Aggregate, ts: &[i64], payload: Vec<u8>) {
-        if let (Some(&first), Some(&last)) = (ts.first(), ts.last()) {
-            let (min, max) = self.range.unwrap_or((first, last));
-            self.range = Some((min.min(first), max.max(last)));
-        }
-        self.payloads[aggregate as usize] = Some(payload);
-    }
-
-    /// The chunk, if there is a window.
-    fn finish(mut self) -> Option<Chunk> {
-        let (min, max) = self.range?;
-        // Thanos cannot read a chunk that ends in an absent aggregate, but it can read an empty one.
-        self.payloads[Aggregate::Counter as usize]
-            .get_or_insert_with(|| XorEncoder::new().finish());
-        let parts = self
-            .payloads
-            .each_ref()
-            .map(|payload| payload.as_ref().map(|bytes| (Encoding::Xor, &bytes[..])));
-        Some(Chunk {
-            min,
-            max,
-            encoding: Encoding::Aggregate,
-            payload: aggregate::encode(parts),
-        })
-    }
-}
-
-/// Makes sure that a chunk can count its samples.
-pub(super) fn check_len(len: usize) -> Result<()> {
-    if len > SAMPLES_MAX {
-        return Err(Error::Limit {
-            what: "samples of an aggregate",
-            need: len as u64,
-            limit: SAMPLES_MAX as u64,
-        });
-    }
-    Ok(())
+fn empty_counter() -> (Encoding, Vec<u8>) {
+    (Encoding::Xor, XorEncoder::new().finish())
 }

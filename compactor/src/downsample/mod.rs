@@ -14,6 +14,8 @@ mod column;
 mod counter;
 mod float;
 mod histogram;
+mod histogram_window;
+mod parts;
 mod series;
 mod window;
 
