@@ -4,6 +4,7 @@
 //! in [`cli`], what each does in [`command`]; the rest of the work is done by the libraries.
 
 mod cli;
+mod clock;
 mod command;
 #[cfg_attr(
     not(test),

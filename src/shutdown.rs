@@ -17,6 +17,15 @@ pub(crate) fn flag() -> Arc<AtomicBool> {
     Arc::clone(STOP.get_or_init(Arc::default))
 }
 
+/// A point at which it is safe to stop.
+///
+/// # Errors
+/// Where a signal asked for it.
+pub(crate) fn check() -> anyhow::Result<()> {
+    anyhow::ensure!(!flag().load(Ordering::Relaxed), "stopped on request");
+    Ok(())
+}
+
 /// Starts a thread that waits for signals.
 pub(crate) fn listen() {
     let stop = flag();

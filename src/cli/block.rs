@@ -1,6 +1,8 @@
 //! `stratal block …`, also as `stratal tools block …`: the tools for block directories on local disks.
 
-use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
 use tsdb::time::Millis;
 
 use super::value;
@@ -8,15 +10,62 @@ use super::value;
 /// The tools for block directories, in the order of the help text.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BlockCommand {
-    /// Print generated data, the same from the same seed everywhere
+    /// Print a digest of the samples: `<name> <series> <samples> <hex>`
+    ///
+    /// Two blocks with the same digest hold the same samples, however they are cut into chunks. Tombstones are ignored
+    /// unless asked for.
+    Digest(DigestFlags),
+    /// Merge blocks into one
+    ///
+    /// The inputs are never touched; the result appears as DIR/<ULID>, whole or not at all.
+    Compact(CompactBlocksFlags),
+    /// Write blocks of generated data, the same from the same seed everywhere
     Generate(GenerateFlags),
+}
+
+/// Flags of `digest`.
+#[derive(Debug, Args)]
+pub(crate) struct DigestFlags {
+    /// Leave out what the tombstones delete.
+    #[arg(long)]
+    pub(crate) tombstones: bool,
+    /// Block directories.
+    #[arg(value_name = "DIR", required = true)]
+    pub(crate) blocks: Vec<PathBuf>,
+}
+
+/// Flags of `compact`.
+#[derive(Debug, Args)]
+pub(crate) struct CompactBlocksFlags {
+    /// Directory to put the new block into; made if absent.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// How overlapping series become one; without it equal timestamps are one.
+    #[arg(long, value_name = "FUNC", value_enum)]
+    pub(crate) dedup_func: Option<Dedup>,
+    /// Size at which chunk files are cut.
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = value::bytes)]
+    pub(crate) segment_size: u64,
+    /// Block directories.
+    #[arg(value_name = "BLOCK", required = true)]
+    pub(crate) blocks: Vec<PathBuf>,
+}
+
+/// How replicas become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dedup {
+    /// As Thanos merges scrapers of the same targets.
+    Penalty,
 }
 
 /// Flags of `generate`.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateFlags {
-    /// Print OpenMetrics text.
-    #[arg(long, required = true)]
+    /// Directory to put the blocks into; made if absent.
+    #[arg(long, value_name = "DIR", required_unless_present = "openmetrics")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print OpenMetrics text instead of writing blocks.
+    #[arg(long, conflicts_with = "out")]
     pub(crate) openmetrics: bool,
     /// Everything random follows from it.
     #[arg(long, value_name = "N", default_value_t = 1)]

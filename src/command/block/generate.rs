@@ -2,26 +2,45 @@
 //!
 //! The generator is a pure function of its flags; only the names of new blocks come from the clock.
 
+use std::fs;
 use std::io::Write;
+use std::path::Path;
 
+use anyhow::Context as _;
+use tsdb::block::generated;
 use tsdb::codec::Output;
 use tsdb::generate::{Config, Generator};
 use tsdb::openmetrics;
 
 use super::Outcome;
 use crate::cli::block::GenerateFlags;
-use crate::output;
+use crate::{clock, output, shutdown};
 
 /// Targets of a percent, in the generator's unit.
 const PPM_PER_PERCENT: f64 = 10_000.0;
 
-/// Prints text.
+/// Writes blocks and prints where they are, or prints text.
 pub(super) fn run(flags: &GenerateFlags) -> anyhow::Result<Outcome> {
     let generator = Generator::new(config(flags)?)?;
+    if let Some(parent) = &flags.out {
+        return blocks(&generator, parent);
+    }
     output::stdout(|out| {
         openmetrics::write::generated(&generator, Stream(out))?;
         Ok(())
     })?;
+    Ok(Outcome::Done)
+}
+
+fn blocks(generator: &Generator, parent: &Path) -> anyhow::Result<Outcome> {
+    fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
+    for number in 0..generator.config().blocks {
+        shutdown::check()?;
+        let id = clock::fresh_id();
+        if let Some((dir, _)) = generated::write(generator, number, parent, id, None)? {
+            output::text(&format!("{}\n", dir.display()))?;
+        }
+    }
     Ok(Outcome::Done)
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Each opens what it was given, calls the library that does the work, and prints.
 
+mod compact;
+mod digest;
 mod generate;
 
 use super::Outcome;
@@ -13,6 +15,8 @@ use crate::cli::block::BlockCommand;
 /// Whatever the tool failed with.
 pub(super) fn run(command: BlockCommand) -> anyhow::Result<Outcome> {
     match command {
+        BlockCommand::Digest(flags) => digest::run(&flags),
+        BlockCommand::Compact(flags) => compact::run(&flags),
         BlockCommand::Generate(flags) => generate::run(&flags),
     }
 }

@@ -18,6 +18,7 @@ pub mod check;
 pub mod compact;
 pub mod digest;
 pub mod file;
+pub mod generated;
 pub mod mmap;
 pub mod reader;
 #[cfg(feature = "bucket")]
