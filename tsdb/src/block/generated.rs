@@ -86,7 +86,10 @@ mod tests {
     use crate::generate::Config;
 
     fn write_one(dir: &Path) -> (PathBuf, BlockMeta) {
-        let config = Config { targets: 2, ..Config::default() };
+        let config = Config {
+            targets: 2,
+            ..Config::default()
+        };
         let generator = Generator::new(config).unwrap();
         let id = BlockId::new(1, 1);
         write(&generator, 0, dir, id, None).unwrap().unwrap()
