@@ -217,7 +217,9 @@ fn golden_series_are_copied_as_one_run_where_they_lie_together() {
                 continue;
             };
             let mut file = files[first.reference.segment() as usize].as_slice();
-            let Some(bytes) = run(&mut file, &entry.chunks).unwrap() else {
+            let Some(bytes) =
+                run(&mut file, entry.chunks.iter().map(|chunk| chunk.reference)).unwrap()
+            else {
                 continue;
             };
             let mut cursor = Cursor::new("test", bytes, first.reference.offset().into());

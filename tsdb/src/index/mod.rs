@@ -31,12 +31,15 @@ pub mod toc;
 pub mod walk;
 pub mod writer;
 
+pub use header::{HeaderPlan, HeaderReader};
 pub use reader::IndexReader;
 pub use series::SeriesEntry;
 pub use symbols::SymbolTable;
 pub use toc::Toc;
 pub use walk::SeriesWalk;
 pub use writer::{IndexWriter, SeriesStage};
+
+use std::sync::OnceLock;
 
 use crate::codec::Cursor;
 use crate::error::{Corruption, Result};
@@ -128,6 +131,17 @@ impl Version {
         let start = cursor.clone();
         let byte = cursor.u8()?;
         Self::from_byte(byte).ok_or_else(|| start.corrupt(Corruption::Version(byte.into())))
+    }
+}
+
+/// What a cell holds, loaded now if it holds nothing. Two threads may both load; what both would store is equal.
+pub(crate) fn get_or_load<T>(cell: &OnceLock<T>, load: impl FnOnce() -> Result<T>) -> Result<&T> {
+    match cell.get() {
+        Some(loaded) => Ok(loaded),
+        None => {
+            let loaded = load()?;
+            Ok(cell.get_or_init(|| loaded))
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 
 use super::series::Pair;
 use super::symbols::SymbolTable;
-use crate::error::{Corruption, Error, Result};
+use crate::error::{Corruption, Result};
 use crate::id::{SeriesRef, SymbolRef};
 
 /// List entries sorted at a time: 64 MiB of them, as much as the log of 1.6 M series with ten labels.
@@ -83,7 +83,7 @@ impl PairLog {
     ///
     /// # Errors
     /// Where a symbol is not in the table or a name is empty.
-    pub fn add(&mut self, labels: &[Pair], series: SeriesRef) -> Result<()> {
+    pub fn add(&mut self, labels: &[Pair], series: SeriesRef) -> Result<(), Corruption> {
         self.last_pairs.resize(labels.len(), NONE);
         for (at, pair) in labels.iter().enumerate() {
             let same = self.last_labels.get(at) == Some(pair);
@@ -106,10 +106,13 @@ impl PairLog {
         Ok(())
     }
 
-    fn number(&mut self, pair: Pair) -> Result<u32> {
+    fn number(&mut self, pair: Pair) -> Result<u32, Corruption> {
         let (name, value) = pair;
-        if name.0 < self.names_from || name.0 as usize >= self.by_value.len() {
+        if name.0 as usize >= self.by_value.len() {
             return Err(self.no_such_symbol(name));
+        }
+        if name.0 < self.names_from {
+            return Err(Corruption::Other("a label without name".into()));
         }
         let Some(first) = self.by_value.get_mut(value.0 as usize) else {
             return Err(self.no_such_symbol(value));
@@ -127,9 +130,9 @@ impl PairLog {
         }
         // One bit of the log says where a series starts.
         if next >= NONE >> 1 {
-            return Err(Error::Limit {
-                what: "label pairs of one index",
-                need: next.into(),
+            return Err(Corruption::Range {
+                what: "number of label pairs",
+                value: next.into(),
                 limit: (NONE >> 1).into(),
             });
         }
@@ -139,15 +142,11 @@ impl PairLog {
     }
 
     #[cold]
-    fn no_such_symbol(&self, symbol: SymbolRef) -> Error {
-        Error::Corrupt {
-            section: "series",
-            offset: 0,
-            what: Corruption::Range {
-                what: "label symbol",
-                value: symbol.0.into(),
-                limit: self.by_value.len() as u64,
-            },
+    fn no_such_symbol(&self, symbol: SymbolRef) -> Corruption {
+        Corruption::Range {
+            what: "label symbol",
+            value: symbol.0.into(),
+            limit: self.by_value.len() as u64,
         }
     }
 

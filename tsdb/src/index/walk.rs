@@ -17,6 +17,9 @@ use crate::id::SeriesRef;
 /// Bytes looked at before an entry's length is known: most entries are shorter.
 const GLANCE_BYTES: usize = 1024;
 
+/// Longest length field.
+const LENGTH_SIZE_MAX: usize = 5;
+
 /// A position in the series section.
 #[derive(Debug)]
 pub struct SeriesWalk<W> {
@@ -33,9 +36,9 @@ impl<W: Window> SeriesWalk<W> {
     /// Where they are not those of a sound index.
     pub fn open(mut window: W) -> Result<Self> {
         let size = window.size();
-        let version = Version::decode(window.fill_some(0, HEAD_SIZE)?)?;
+        let version = Version::decode(window.fill(0, HEAD_SIZE)?)?;
         let at = size.saturating_sub(Toc::SIZE as u64);
-        let toc = Toc::decode(window.fill_some(at, Toc::SIZE)?, at)?;
+        let toc = Toc::decode(window.fill(at, Toc::SIZE)?, at)?;
         toc.check(size)?;
         Ok(Self::new(window, version, &toc))
     }
@@ -74,11 +77,14 @@ impl<W: Window> SeriesWalk<W> {
         let here = Cursor::new("series", &[], self.at);
         let series = series.ok_or_else(|| here.corrupt(Corruption::Overflow))?;
         let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
-        let glance = self.window.fill_some(self.at, left.min(GLANCE_BYTES))?;
+        let mut glance = self.window.fill_some(self.at, left.min(GLANCE_BYTES))?;
+        if glance.len() < left.min(LENGTH_SIZE_MAX) {
+            glance = self.window.fill(self.at, left.min(LENGTH_SIZE_MAX))?;
+        }
         let mut cursor = Cursor::new("series", glance, self.at);
         let len = cursor.clone().uvarint32()? as usize;
         // Length, body and checksum.
-        let need = len.saturating_add(5 + 4).min(left);
+        let need = len.saturating_add(LENGTH_SIZE_MAX + 4).min(left);
         if need > glance.len() {
             cursor = Cursor::new("series", self.window.fill(self.at, need)?, self.at);
         }

@@ -8,7 +8,6 @@ use crate::chunk::{ChunkView, Encoding};
 use crate::codec::{Cursor, Window, crc};
 use crate::error::{Corruption, Result};
 use crate::id::ChunkRef;
-use crate::index::ChunkMeta;
 
 const SECTION: &str = "chunk";
 
@@ -131,62 +130,65 @@ impl<B: AsRef<[u8]>> SegmentReader<B> {
     }
 }
 
+/// Size of the record at `offset`, by its length field alone.
+fn record_size<W: Window>(window: &mut W, offset: u32) -> Result<usize> {
+    let at = u64::from(offset);
+    let left = usize::try_from(window.size().saturating_sub(at)).unwrap_or(usize::MAX);
+    let mut glance = window.fill_some(at, left.min(GLANCE_BYTES))?;
+    if glance.len() < left.min(LENGTH_SIZE_MAX) {
+        glance = window.fill(at, left.min(LENGTH_SIZE_MAX))?;
+    }
+    let mut cursor = Cursor::new(SECTION, glance, at);
+    let payload = take_len(&mut cursor)?;
+    let length = usize::try_from(cursor.offset() - at).unwrap_or(usize::MAX);
+    Ok(length + payload + FRAME_SIZE)
+}
+
 /// Reads the record at `offset` through a window over one segment.
 ///
 /// # Errors
 /// Where no sound record lies there, or reading fails.
 pub fn read_record<W: Window>(window: &mut W, offset: u32) -> Result<Record<'_>> {
-    let at = u64::from(offset);
-    let glance = window.fill_some(at, GLANCE_BYTES)?;
-    let have = glance.len();
-    let mut cursor = Cursor::new(SECTION, glance, at);
-    let payload = take_len(&mut cursor)?;
-    let need = have - cursor.len() + payload + FRAME_SIZE;
-    let bytes = window.fill(at, need)?;
-    Record::decode(&mut Cursor::new(SECTION, bytes, at))
+    let size = record_size(window, offset)?;
+    let bytes = window.fill(offset.into(), size)?;
+    Record::decode(&mut Cursor::new(SECTION, bytes, offset.into()))
 }
 
-/// Whether the chunks of a series lie in one file, each behind the one before.
-#[must_use]
-pub fn is_ascending(chunks: &[ChunkMeta]) -> bool {
-    let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else {
-        return true;
-    };
-    first.reference.segment() == last.reference.segment()
-        && chunks.is_sorted_by(|one, next| one.reference < next.reference)
-}
-
-/// The records of a series in one piece, with every checksum checked, if they lie in one file without gaps.
+/// The records of a series in one piece, with every checksum checked, if they lie in one file, in order and without gaps.
 ///
 /// Returns nothing where they do not: then they are copied one by one.
 ///
 /// # Errors
 /// Where a record is damaged, or reading fails.
-pub fn run<'w, W: Window>(window: &'w mut W, chunks: &[ChunkMeta]) -> Result<Option<&'w [u8]>> {
-    let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else {
+pub fn run<W: Window>(
+    window: &mut W,
+    refs: impl DoubleEndedIterator<Item = ChunkRef> + Clone,
+) -> Result<Option<&[u8]>> {
+    let (Some(first), Some(last)) = (refs.clone().next(), refs.clone().next_back()) else {
         return Ok(Some(&[]));
     };
-    if !is_ascending(chunks) {
+    if last.segment() != first.segment() || last < first {
         return Ok(None);
     }
-    let start = u64::from(first.reference.offset());
-    let end = u64::from(last.reference.offset());
-    let last_size = read_record(window, last.reference.offset())?.bytes.len();
-    let size = usize::try_from(end - start)
-        .unwrap_or(usize::MAX)
-        .saturating_add(last_size);
-    let bytes = window.fill(start, size)?;
-    Ok(is_run(bytes, chunks, first.reference)?.then_some(bytes))
+    let last_size = record_size(window, last.offset())?;
+    let before = (last.offset() - first.offset()) as usize;
+    let bytes = window.fill(first.offset().into(), before + last_size)?;
+    Ok(is_run(bytes, refs)?.then_some(bytes))
 }
 
-/// Checks that `bytes` are exactly the records of `chunks`, of which the first lies at `base`.
+/// Whether `bytes`, which lie at the first of `refs`, are exactly the records that `refs` name.
 ///
 /// # Errors
-/// Where a checksum differs.
-pub fn is_run(bytes: &[u8], chunks: &[ChunkMeta], base: ChunkRef) -> Result<bool> {
-    let mut cursor = Cursor::new(SECTION, bytes, base.offset().into());
-    for chunk in chunks {
-        if cursor.offset() != u64::from(chunk.reference.offset()) {
+/// Where a record is damaged.
+pub fn is_run(bytes: &[u8], mut refs: impl Iterator<Item = ChunkRef>) -> Result<bool> {
+    let Some(first) = refs.next() else {
+        return Ok(bytes.is_empty());
+    };
+    let mut cursor = Cursor::new(SECTION, bytes, first.offset().into());
+    Record::decode(&mut cursor)?;
+    for reference in refs {
+        let next = cursor.offset() == u64::from(reference.offset());
+        if !next || reference.segment() != first.segment() {
             return Ok(false);
         }
         Record::decode(&mut cursor)?;

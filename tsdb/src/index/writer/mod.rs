@@ -225,7 +225,8 @@ impl<O: Output> SeriesStage<O> {
         let series = Version::Two
             .series_ref(at)
             .ok_or_else(|| limit("bytes of an index", at, SIZE_MAX))?;
-        self.log.add(labels, series)?;
+        let recorded = self.log.add(labels, series);
+        recorded.map_err(|what| self.refuse(what))?;
         let buffer = &mut self.tail.buffer;
         buffer.put_uvarint(body.len(first));
         let start = buffer.len();

@@ -1,15 +1,21 @@
+//! The writer: the worked example, what it refuses, and the same bytes as the slow writer of [`index_model`].
+//!
+//! The worked example stands here as bytes, so that model and writer are both held against it.
+//! Real indexes are rewritten in `tests/golden_index.rs`.
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::id::SymbolRef;
 use crate::index::{IndexReader, SeriesEntry, SeriesWalk};
+use crate::testing::{hex, index_model};
 
 fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    digits.chunks(2).map(pair).collect()
+    hex::bytes(&text.split_whitespace().collect::<String>())
 }
 
 /// The index of section 14.9 of the format.
-pub(crate) fn worked_index() -> Vec<u8> {
+fn worked_index() -> Vec<u8> {
     unhex(
         "baaad700 02
          0000001c 00000007 01 31 01 32 08 5f5f6e616d655f5f 01 61 01 62 03 6a6f62 02 7570 407b314a
@@ -102,4 +108,175 @@ fn the_worked_example_is_read_back() {
         assert_eq!(&entry, want);
     }
     assert_eq!(walk.next(&mut entry).unwrap(), None);
+}
+
+#[test]
+fn the_model_writes_the_worked_example_too() {
+    let series = index_model::worked_series();
+    let (bytes, refs) = index_model::write(&series, &[], index_model::TODAY);
+    assert_eq!(bytes, worked_index());
+    assert_eq!(refs, [SeriesRef(3), SeriesRef(5), SeriesRef(6)]);
+}
+
+#[test]
+fn an_index_without_series_has_a_list_of_all_of_them() {
+    for more in [&[][..], &["", "unused"]] {
+        let stage = IndexWriter::begin(Vec::new()).symbols(table(more)).unwrap();
+        let bytes = stage.finish().unwrap();
+        assert_eq!(bytes, index_model::write(&[], more, index_model::TODAY).0);
+        let reader = IndexReader::open(bytes).unwrap();
+        assert!(reader.all_postings().unwrap().is_empty());
+        assert!(reader.label_names().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn what_would_make_a_bad_index_is_refused() {
+    fn check(labels: &[(u32, u32)], chunks: &[ChunkMeta], want: &str) {
+        let mut stage = stage();
+        stage
+            .add(
+                &pairs(&[(2, 3), (5, 0)]),
+                &[chunk(0, 10, 8), chunk(20, 30, 18)],
+            )
+            .unwrap();
+        let got = stage.add(&pairs(labels), chunks);
+        let got = got.map_or_else(|error| error.to_string(), |series| series.0.to_string());
+        assert_eq!(got, want);
+    }
+    let sound = [chunk(5, 6, 18)];
+    let next = [(2, 3), (5, 1)];
+    check(&next, &sound, "5");
+    check(&next, &[], "5");
+    check(&[], &sound, "series at 0x41: series out of order");
+    check(&[(2, 3)], &sound, "series at 0x41: series out of order");
+    check(
+        &[(2, 3), (5, 0)],
+        &sound,
+        "series at 0x41: series out of order",
+    );
+    check(&[(2, 3), (5, 0), (6, 0)], &sound, "5");
+    check(
+        &[(5, 1), (2, 3)],
+        &sound,
+        "series at 0x41: label names out of order",
+    );
+    check(
+        &[(5, 1), (5, 2)],
+        &sound,
+        "series at 0x41: label names out of order",
+    );
+    check(
+        &next,
+        &[chunk(6, 5, 18)],
+        "series at 0x41: times of a chunk out of order",
+    );
+    check(
+        &next,
+        &[chunk(5, 6, 18), chunk(6, 7, 28)],
+        "series at 0x41: chunks out of order",
+    );
+    check(&next, &[chunk(5, 6, 18), chunk(7, 7, 28)], "5");
+    check(
+        &next,
+        &[chunk(5, 6, 17)],
+        "series at 0x41: chunk references out of order",
+    );
+    check(
+        &next,
+        &[chunk(5, 6, 28), chunk(7, 7, 27)],
+        "series at 0x41: chunk references out of order",
+    );
+    check(
+        &[(2, 3), (5, 7)],
+        &sound,
+        "series at 0x50: label symbol 7 is past 7",
+    );
+    check(
+        &[(7, 3)],
+        &sound,
+        "series at 0x50: label symbol 7 is past 7",
+    );
+}
+
+#[test]
+fn the_empty_name_is_the_list_of_all_series() {
+    let mut stage = IndexWriter::begin(Vec::new())
+        .symbols(table(&["", "a"]))
+        .unwrap();
+    let error = stage.add(&pairs(&[(0, 1)]), &[]).unwrap_err().to_string();
+    assert_eq!(error, "series at 0x20: a label without name");
+}
+
+#[test]
+fn the_output_is_written_in_large_pieces() {
+    struct Pieces(Vec<usize>);
+    impl Output for Pieces {
+        fn append(&mut self, bytes: &[u8]) -> Result<()> {
+            self.0.push(bytes.len());
+            Ok(())
+        }
+    }
+    let mut symbols = SymbolTable::new();
+    for number in 0..100_000 {
+        symbols.push(format!("{number:08}").as_bytes()).unwrap();
+    }
+    let stage = IndexWriter::begin(Pieces(Vec::new())).symbols(Arc::new(symbols));
+    let mut stage = stage.unwrap();
+    for value in 1..100_000 {
+        stage.add(&pairs(&[(0, value)]), &[chunk(0, 1, 8)]).unwrap();
+    }
+    let Pieces(pieces) = stage.finish().unwrap();
+    let (last, full) = pieces.split_last().unwrap();
+    assert!(full.len() > 3 && *last < BUFFER_BYTES + 1000);
+    assert!(
+        full.iter()
+            .all(|len| (BUFFER_BYTES..BUFFER_BYTES + 1000).contains(len))
+    );
+}
+
+/// Writes the model's series with our writer; bodies that were encoded elsewhere if `apart`.
+fn write(series: &[index_model::Series], more: &[&str], apart: bool) -> Vec<u8> {
+    let mut strings: Vec<_> = index_model::symbols(series)
+        .into_iter()
+        .chain(more.iter().copied())
+        .collect();
+    strings.sort_unstable();
+    let symbols = table(&strings);
+    let mut stage = IndexWriter::begin(Vec::new())
+        .symbols(Arc::clone(&symbols))
+        .unwrap();
+    let find = |text: &String| symbols.find(text.as_bytes()).unwrap();
+    for series in series {
+        let labels: Vec<Pair> = series
+            .labels
+            .iter()
+            .map(|(name, value)| (find(name), find(value)))
+            .collect();
+        if !apart {
+            stage.add(&labels, &series.chunks).unwrap();
+            continue;
+        }
+        // A thread that does not know where its chunks will be counts from zero.
+        let first = series.chunks.first().copied().unwrap_or_default().reference;
+        let mut chunks = series.chunks.clone();
+        for chunk in &mut chunks {
+            chunk.reference.0 -= first.0;
+        }
+        series::check(&labels, &chunks).unwrap();
+        let mut bytes = Vec::new();
+        let encoded = series::encode(&labels, &chunks, &mut bytes);
+        stage
+            .add_body(&labels, Body::new(&bytes, encoded, &chunks), first)
+            .unwrap();
+    }
+    stage.finish().unwrap()
+}
+
+proptest! {
+    #[test]
+    fn indexes_equal_those_of_the_slow_writer(series in crate::index::reader::tests::any_series(), apart: bool) {
+        let (want, _) = index_model::write(&series, &["", "~"], index_model::TODAY);
+        prop_assert_eq!(write(&series, &["", "~"], apart), want);
+    }
 }

@@ -12,7 +12,7 @@ use super::offsets::{self, NameValues, OffsetTable};
 use super::postings::PostingsList;
 use super::series::{self, SeriesEntry};
 use super::symbols::{self, Sampled, SymbolTable};
-use super::{HEAD_SIZE, Toc, Version};
+use super::{Toc, Version, get_or_load};
 use crate::codec::{Cursor, crc};
 use crate::error::{Corruption, Result};
 use crate::id::{SeriesRef, SymbolRef};
@@ -36,7 +36,7 @@ impl<B: AsRef<[u8]>> IndexReader<B> {
     pub fn open(bytes: B) -> Result<Self> {
         let file = bytes.as_ref();
         let version = Version::decode(file)?;
-        let toc = Toc::decode_end(file.get(HEAD_SIZE..).map_or(&[], |_| file))?;
+        let toc = Toc::decode_end(file)?;
         Ok(Self {
             version,
             toc,
@@ -83,32 +83,25 @@ impl<B: AsRef<[u8]>> IndexReader<B> {
     }
 
     fn symbol_section(&self) -> Result<(&[u8], &Sampled)> {
-        let loaded = match self.symbols.get() {
-            Some(loaded) => loaded,
-            None => {
-                let range = self.frame("symbols", self.toc.symbols)?;
-                let content = self.content(&range);
-                let sampled = Sampled::load(content, range.start as u64, self.version)?;
-                self.symbols.get_or_init(|| (range, sampled))
-            }
-        };
-        Ok((self.content(&loaded.0), &loaded.1))
+        let (range, sampled) = get_or_load(&self.symbols, || {
+            let range = self.frame("symbols", self.toc.symbols)?;
+            let origin = range.start as u64;
+            let sampled = Sampled::load(self.content(&range), origin, self.version)?;
+            Ok((range, sampled))
+        })?;
+        Ok((self.content(range), sampled))
     }
 
     fn offset_section(&self) -> Result<(&[u8], &OffsetTable)> {
-        let loaded = match self.offsets.get() {
-            Some(loaded) => loaded,
-            None => {
-                let at = self.toc.postings_table;
-                let range = self.frame("postings offset table", at)?;
-                let content = self.content(&range);
-                let origin = range.start as u64;
-                let table =
-                    OffsetTable::load(content, origin, self.version, at, offsets::SAMPLING)?;
-                self.offsets.get_or_init(|| (range, table))
-            }
-        };
-        Ok((self.content(&loaded.0), &loaded.1))
+        let (range, table) = get_or_load(&self.offsets, || {
+            let at = self.toc.postings_table;
+            let range = self.frame("postings offset table", at)?;
+            let origin = range.start as u64;
+            let content = self.content(&range);
+            let table = OffsetTable::load(content, origin, self.version, at, offsets::SAMPLING)?;
+            Ok((range, table))
+        })?;
+        Ok((self.content(range), table))
     }
 
     fn content(&self, range: &Range<usize>) -> &[u8] {
@@ -249,3 +242,6 @@ impl<B: AsRef<[u8]>> IndexReader<B> {
         table.name(content, name.as_bytes())
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
