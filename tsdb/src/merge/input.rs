@@ -6,6 +6,8 @@
 use std::cmp::Ordering;
 
 use super::symbols;
+use std::sync::{Mutex, PoisonError};
+
 use crate::codec::{Cursor, Window};
 use crate::error::{Corruption, Result, ResultExt};
 use crate::id::{ChunkRef, SeriesRef, SymbolRef};
@@ -21,7 +23,7 @@ const ENTRY_GUESS_BYTES: usize = 512;
 /// A block's files.
 pub trait Input: Sync {
     /// How one file is read.
-    type Window: Window;
+    type Window: Window + Send;
 
     /// The block's name for errors and reports.
     fn name(&self) -> String;
@@ -46,12 +48,14 @@ pub trait Input: Sync {
 }
 
 /// An input with its tables loaded.
-#[derive(Debug)]
-pub struct Source<'a, I> {
+pub struct Source<'a, I: Input> {
     /// The files.
     pub input: &'a I,
     /// All series in index order.
     pub series: Vec<SeriesRef>,
+    /// Windows that no lane uses now. A lane that continues where another ended finds the bytes it needs in them.
+    index_windows: Mutex<Vec<I::Window>>,
+    segment_windows: Mutex<Vec<(u32, I::Window)>>,
     version: Version,
     /// The block's own table, kept only where series do not name symbols by position.
     symbols: Option<SymbolTable>,
@@ -91,6 +95,8 @@ fn load<I: Input>(input: &I) -> Result<(SymbolTable, Source<'_, I>)> {
         Source {
             input,
             series,
+            index_windows: Mutex::default(),
+            segment_windows: Mutex::default(),
             version,
             symbols: None,
             remap: Vec::new(),
@@ -109,6 +115,34 @@ fn all_series<W: Window>(window: &mut W, toc: &Toc) -> Result<Vec<SeriesRef>> {
 }
 
 impl<I: Input> Source<'_, I> {
+    /// A window over the index, used before if there is one.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn index_window(&self) -> Result<I::Window> {
+        let idle = self.index_windows.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| self.input.index(), Ok)
+    }
+
+    /// A window over a segment, used before if there is one.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn segment_window(&self, segment: u32) -> Result<I::Window> {
+        let mut idle = self.segment_windows.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = idle.iter().position(|(which, _)| *which == segment) {
+            return Ok(idle.swap_remove(at).1);
+        }
+        drop(idle);
+        self.input.segment(segment)
+    }
+
+    /// Takes windows back.
+    pub fn give_back(&self, index: Option<I::Window>, segment: Option<(u32, I::Window)>) {
+        self.index_windows.lock().unwrap_or_else(PoisonError::into_inner).extend(index);
+        self.segment_windows.lock().unwrap_or_else(PoisonError::into_inner).extend(segment);
+    }
+
     /// Reads the series at a position of the list, with labels remapped.
     ///
     /// # Errors

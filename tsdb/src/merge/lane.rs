@@ -37,7 +37,7 @@ pub struct Lane<'a, I: Input> {
     source: &'a Source<'a, I>,
     range: Interval,
     left: Range<usize>,
-    index: I::Window,
+    index: Option<I::Window>,
     segment: Option<(u32, I::Window)>,
     entry: SeriesEntry,
     /// Whether chunks had to be sorted, or copies dropped.
@@ -55,7 +55,7 @@ impl<'a, I: Input> Lane<'a, I> {
         range: Interval,
     ) -> Result<Self> {
         Ok(Self {
-            index: source.input.index()?,
+            index: Some(source.index_window()?),
             source,
             range,
             left: positions,
@@ -102,8 +102,8 @@ impl<'a, I: Input> Lane<'a, I> {
     /// Where the index is damaged or cannot be read.
     pub fn advance(&mut self) -> Result<bool> {
         while let Some(at) = self.left.next() {
-            self.source
-                .read_series(&mut self.index, at, &mut self.entry)?;
+            let index = self.index.as_mut().expect("only dropping takes the window");
+            self.source.read_series(index, at, &mut self.entry)?;
             let deleted = self.source.deleted(self.source.series[at]);
             trim::drop_outside(&mut self.entry.chunks, self.range, deleted);
             if !self.entry.chunks.is_empty() {
@@ -145,7 +145,7 @@ impl<'a, I: Input> Lane<'a, I> {
             Some((segment, window)) if *segment == at.segment() => window,
             other => {
                 &mut other
-                    .insert((at.segment(), self.source.input.segment(at.segment())?))
+                    .insert((at.segment(), self.source.segment_window(at.segment())?))
                     .1
             }
         };
@@ -160,6 +160,12 @@ impl<'a, I: Input> Lane<'a, I> {
             len,
         });
         Ok(())
+    }
+}
+
+impl<I: Input> Drop for Lane<'_, I> {
+    fn drop(&mut self) {
+        self.source.give_back(self.index.take(), self.segment.take());
     }
 }
 
