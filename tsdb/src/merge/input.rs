@@ -120,7 +120,11 @@ impl<I: Input> Source<'_, I> {
     /// # Errors
     /// Where it cannot be opened.
     pub fn index_window(&self) -> Result<I::Window> {
-        let idle = self.index_windows.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .index_windows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         idle.map_or_else(|| self.input.index(), Ok)
     }
 
@@ -129,7 +133,10 @@ impl<I: Input> Source<'_, I> {
     /// # Errors
     /// Where it cannot be opened.
     pub fn segment_window(&self, segment: u32) -> Result<I::Window> {
-        let mut idle = self.segment_windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self
+            .segment_windows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = idle.iter().position(|(which, _)| *which == segment) {
             return Ok(idle.swap_remove(at).1);
         }
@@ -139,8 +146,14 @@ impl<I: Input> Source<'_, I> {
 
     /// Takes windows back.
     pub fn give_back(&self, index: Option<I::Window>, segment: Option<(u32, I::Window)>) {
-        self.index_windows.lock().unwrap_or_else(PoisonError::into_inner).extend(index);
-        self.segment_windows.lock().unwrap_or_else(PoisonError::into_inner).extend(segment);
+        self.index_windows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(index);
+        self.segment_windows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(segment);
     }
 
     /// Reads the series at a position of the list, with labels remapped.

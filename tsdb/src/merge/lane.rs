@@ -165,7 +165,8 @@ impl<'a, I: Input> Lane<'a, I> {
 
 impl<I: Input> Drop for Lane<'_, I> {
     fn drop(&mut self) {
-        self.source.give_back(self.index.take(), self.segment.take());
+        self.source
+            .give_back(self.index.take(), self.segment.take());
     }
 }
 
