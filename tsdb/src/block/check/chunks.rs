@@ -29,6 +29,8 @@ pub(super) struct Walk<'a> {
     /// Whether some chunk could not be read, so that the samples are not all counted.
     pub(super) unread: bool,
     segment: usize,
+    /// The segment last found missing.
+    missing: Option<usize>,
     /// Where the next record must begin; unknown behind a damaged one.
     next: Option<u64>,
     ts: Vec<i64>,
@@ -43,6 +45,7 @@ impl<'a> Walk<'a> {
             counts: Counts::default(),
             unread: false,
             segment: 0,
+            missing: None,
             next: Some(HEAD_SIZE),
             ts: Vec::new(),
             vs: Vec::new(),
@@ -77,8 +80,10 @@ impl<'a> Walk<'a> {
         let at = meta.reference.segment() as usize;
         let offset = u64::from(meta.reference.offset());
         let Some((name, bytes)) = self.files.segments.get(at) else {
-            let fact = format!("a chunk is said to be in segment {at}, which is not there");
-            findings.damage(INDEX, None, fact);
+            if self.missing.replace(at) != Some(at) {
+                let fact = format!("names segment {at}, counted from 0, which is not there");
+                findings.damage(INDEX, None, fact);
+            }
             self.unread = true;
             return;
         };

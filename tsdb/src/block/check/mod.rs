@@ -25,6 +25,7 @@ use super::mmap::Mapped;
 use super::{CHUNKS, INDEX, META, TOMBSTONES, file};
 use crate::error::{Error, Result};
 use crate::id::SeriesRef;
+use crate::index::SeriesEntry;
 use crate::meta::BlockMeta;
 use crate::tombstone::Tombstones;
 
@@ -146,8 +147,8 @@ pub struct Counts {
 pub struct Files<'a> {
     /// The block's meta; none where it is unreadable, which the caller has reported.
     pub meta: Option<&'a BlockMeta>,
-    /// Bytes of the index.
-    pub index: &'a [u8],
+    /// Bytes of the index; none where there is no such file, which the caller has reported.
+    pub index: Option<&'a [u8]>,
     /// Names (`000001`) and bytes of the segments, in order.
     pub segments: &'a [(String, &'a [u8])],
     /// Bytes of the tombstones, if there is such a file.
@@ -169,12 +170,14 @@ pub fn check(files: Files<'_>) -> (Counts, Findings) {
         .unwrap_or_default();
     let mut walk = chunks::Walk::new(files);
     let mut unknown: Vec<SeriesRef> = deleted.iter().map(|(series, _)| series).collect();
-    let whole = index::walk(files.index, &mut findings, |series, entry, findings| {
+    let mut visit = |series, entry: &SeriesEntry, findings: &mut Findings| {
         if let Ok(at) = unknown.binary_search(&series) {
             unknown.remove(at);
         }
         walk.series(series, entry, findings);
-    });
+    };
+    let index = files.index;
+    let whole = index.is_some_and(|bytes| index::walk(bytes, &mut findings, &mut visit));
     match whole {
         true => walk.finish(&mut findings),
         false => walk.all_records(&mut findings),
@@ -222,7 +225,7 @@ pub fn directory(dir: &Path) -> Result<(Counts, Findings)> {
         .collect();
     let (counts, after) = check(Files {
         meta: meta.as_ref(),
-        index: index.as_deref().unwrap_or_default(),
+        index: index.as_deref(),
         segments: &segments,
         tombstones: tombstones.as_deref(),
     });

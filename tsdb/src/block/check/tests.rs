@@ -70,7 +70,7 @@ impl Held {
             .collect();
         check(Files {
             meta: Some(&self.meta),
-            index: &self.index,
+            index: Some(&self.index),
             segments: &segments,
             tombstones: Some(&self.tombstones),
         })
