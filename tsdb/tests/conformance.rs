@@ -1,4 +1,6 @@
-//! Local blocks as sources of series: the conformance suite over blocks of random content, with and without external labels.
+//! Local blocks as sources of series: the conformance suite over golden blocks.
+//!
+//! Their external labels and tombstones are part of the truth, which is read here the slow way.
 
 use std::path::{Path, PathBuf};
 
@@ -9,12 +11,12 @@ use tsdb::source::{SeriesSource, conformance};
 use tsdb::testing::golden;
 use tsdb::testing::model::Model;
 
-/// What a block holds, read the slow way.
-fn truth(dir: &Path, external: &Labels) -> Model {
+/// What a block holds, read the slow way: after deletions and before.
+fn truth(dir: &Path, external: &Labels) -> (Model, Model) {
     let block = Block::open(dir).expect("the block opens");
     let index = block.index_reader().expect("the index is sound");
     let segments = block.map_segments().expect("the segments can be mapped");
-    let mut model = Model::default();
+    let (mut model, mut listed) = (Model::default(), Model::default());
     for series in index.all_series().expect("the index is sound") {
         let (reference, entry) = series.expect("series are sound");
         let mut labels = index.labels(&entry).expect("labels are sound");
@@ -31,22 +33,23 @@ fn truth(dir: &Path, external: &Labels) -> Model {
             tsdb::chunk::decode(view, &mut samples).expect("chunks are sound");
         }
         model.add(&labels, &samples);
+        listed.add(&labels, &samples);
         let deleted = tsdb::merge::input::Input::tombstones(&block).get(reference);
         for interval in deleted.iter().flat_map(|deleted| deleted.as_slice()) {
             model.delete(&labels, *interval);
         }
     }
-    model
+    (model, listed)
 }
 
 fn check(dir: &Path) {
     let block = Block::open(dir).expect("the block opens");
     let source = BlockSource::open(&block).expect("the block can be mapped");
     let external = source.info().external.first().cloned().unwrap_or_default();
-    let truth = truth(dir, &external);
+    let (truth, listed) = truth(dir, &external);
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.expect("a runtime starts");
-    runtime.block_on(conformance::check(&source, &truth));
+    runtime.block_on(conformance::check(&source, &truth, &listed));
 }
 
 #[test]

@@ -1,4 +1,7 @@
 //! Matchers against what Prometheus answered: patterns, sets, label hashes.
+//!
+//! Where its optimised matcher and the plain engine differ, the plain one counts. Sets are listed at least where
+//! Prometheus lists them; ours also lists case-insensitive words.
 
 use serde_json::Value;
 use tsdb::matcher::Regex;

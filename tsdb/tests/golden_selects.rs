@@ -1,4 +1,6 @@
 //! Selection by matchers against what Prometheus' querier answered on real blocks.
+//!
+//! Series wholly under a tombstone are not answered; label names and values come from the index alone, as there.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

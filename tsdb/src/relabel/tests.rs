@@ -1,4 +1,6 @@
 //! Rules one by one, as an operator would write them (in JSON, which is YAML).
+//!
+//! Label sets are written `a=1 b=2`. Every action has its table; wrong rules are checked for what they say.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,6 @@
 //! Fuzz bodies for patterns and selectors: any text gives matchers or an error, and matchers survive being printed.
+//!
+//! Inputs come from operators and over the network, so they may be hostile: work is linear in their length.
 
 use crate::matcher::{Matcher, Regex, parse_selector};
 

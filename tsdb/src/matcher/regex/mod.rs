@@ -24,6 +24,7 @@ pub(crate) mod capture;
 mod class;
 mod parser;
 mod script;
+mod token;
 
 /// Bytes that one compiled pattern may take: enough for `\pL{1000}`, little enough to compile in a moment.
 const NFA_BYTES_MAX: usize = 32 << 20;

@@ -9,11 +9,12 @@
 //! A stack of open groups instead of recursion, so nesting costs no call stack here; [`HEIGHT_MAX`] bounds it for those who
 //! walk the tree. Work is linear in the pattern. What is an error in Go is an error here: two repetitions in a row, a
 //! bound past [`REPEAT_MAX`], nested counts whose product passes it, an unknown escape. Next: [`super::class`] for
-//! bracketed and named classes.
+//! bracketed and named classes, [`super::token`] for counts, names and flags.
 
 use regex_syntax::hir::{Capture, Class, ClassUnicode, Hir, Look, Repetition};
 
 use super::class::{self, ClassBuilder};
+use super::token::{Flags, Max, braces, flag_group, group_name};
 use crate::error::{Error, Result};
 
 /// Depth of the tree, as in Go.
@@ -42,14 +43,6 @@ pub(super) fn parse(pattern: &str) -> Result<Parsed> {
         parser.step(repeated)?;
     }
     parser.finish()
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Flags {
-    pub(super) fold: bool,
-    multi_line: bool,
-    dot_newline: bool,
-    lazy: bool,
 }
 
 /// A finished part of the tree.
@@ -449,71 +442,4 @@ fn group_node(mut group: Group) -> Node {
         },
         None => node,
     }
-}
-
-#[derive(Clone, Copy)]
-enum Max {
-    None,
-    Count(u32),
-}
-
-/// Reads `{n}`, `{n,}` or `{n,m}`; anything else is text. Numbers past all bounds come back as `u32::MAX`.
-fn braces(rest: &str) -> Option<(u32, Max, usize)> {
-    let inner = rest.strip_prefix('{')?;
-    // Looks no further than the numbers go, so that a text of braces is read in linear time.
-    let end = inner
-        .bytes()
-        .position(|byte| byte != b',' && !byte.is_ascii_digit())?;
-    let (body, after) = inner.split_at(end);
-    if !after.starts_with('}') {
-        return None;
-    }
-    let len = body.len() + 2;
-    match body.split_once(',') {
-        None => {
-            let count = count(body)?;
-            Some((count, Max::Count(count), len))
-        }
-        Some((min, "")) => Some((count(min)?, Max::None, len)),
-        Some((min, max)) => Some((count(min)?, Max::Count(count(max)?), len)),
-    }
-}
-
-fn count(digits: &str) -> Option<u32> {
-    let leading_zero = digits.len() > 1 && digits.starts_with('0');
-    if digits.is_empty() || leading_zero || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    Some(digits.parse().unwrap_or(u32::MAX))
-}
-
-/// Reads `(?P<name>` or `(?<name>`.
-fn group_name(rest: &str) -> Option<(&str, usize)> {
-    let start = if rest.starts_with("(?P<") { 4 } else { 3 };
-    let (name, _) = rest[start..].split_once('>')?;
-    let word = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
-    (!name.is_empty() && name.bytes().all(word)).then_some((name, start + name.len() + 1))
-}
-
-/// Reads `(?flags)` or `(?flags:`: the new flags, whether a group opens, and the length.
-fn flag_group(rest: &str, mut flags: Flags) -> Option<(Flags, bool, usize)> {
-    let mut on = true;
-    let mut seen = false;
-    for (at, byte) in rest.bytes().enumerate().skip(2) {
-        match byte {
-            b'i' => flags.fold = on,
-            b'm' => flags.multi_line = on,
-            b's' => flags.dot_newline = on,
-            b'U' => flags.lazy = on,
-            b'-' if on => {
-                on = false;
-                seen = false;
-                continue;
-            }
-            b':' | b')' if on || seen => return Some((flags, byte == b':', at + 1)),
-            _ => return None,
-        }
-        seen = true;
-    }
-    None
 }

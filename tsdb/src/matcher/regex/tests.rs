@@ -1,4 +1,7 @@
 //! What patterns promise: Go's dialect, equal answers by every path, bounded work.
+//!
+//! Answers by Prometheus itself are in `tests/golden_matchers.rs`; here are the rules one by one, and the property that the
+//! fast paths and the engine never differ.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,7 @@
 //! Selection against a filter that asks every matcher of every series.
+//!
+//! The model is an index made of maps. The table of selectors is that of Prometheus' own rules; the property draws label
+//! sets and matchers at random and also compares label names and values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
