@@ -25,28 +25,12 @@ pub struct Group {
     pub blocks: Vec<BlockMeta>,
 }
 
-/// Name of the group with this resolution and hash of external labels.
-#[must_use]
-pub fn key(resolution: Resolution, labels_hash: u64) -> String {
-    format!("{}@{labels_hash}", resolution.0)
-}
-
-/// Name of the group to which `meta` belongs; a block without external labels has those of the empty set.
-#[must_use]
-pub fn key_of(meta: &BlockMeta) -> String {
-    let hash = meta
-        .thanos
-        .as_ref()
-        .map_or_else(|| Labels::default().hash64(), |part| part.labels.hash64());
-    key(meta.resolution(), hash)
-}
-
 /// Sorts blocks into groups.
 #[must_use]
 pub fn groups(blocks: impl IntoIterator<Item = BlockMeta>) -> Vec<Group> {
     let mut by_key: BTreeMap<String, Vec<BlockMeta>> = BTreeMap::new();
     for block in blocks {
-        by_key.entry(key_of(&block)).or_default().push(block);
+        by_key.entry(block.group_key()).or_default().push(block);
     }
     by_key
         .into_iter()

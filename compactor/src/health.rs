@@ -89,14 +89,11 @@ impl<L: Copy + Ord> Check<L> {
     /// Looks at the next series, whose entry lies at `offset`.
     ///
     /// # Errors
-    /// Corruption where series are not in order, or have no labels or no chunks.
+    /// Corruption where series are not in order or have no labels. A series without chunks has nothing to lose.
     pub fn series(&mut self, offset: u64, labels: &[(L, L)], chunks: &[ChunkAt]) -> Result<()> {
         let corrupt = |what: &str| Err(Error::corrupt("series", offset, what));
         if labels.is_empty() {
             return corrupt("series without labels");
-        }
-        if chunks.is_empty() {
-            return corrupt("series without chunks");
         }
         if self.last_labels.as_slice() >= labels {
             return corrupt("series not after the one in front of it");
@@ -231,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn series_without_order_labels_or_chunks_are_corrupt() {
+    fn series_without_order_or_labels_are_corrupt() {
         let one = [chunk(8, 100, 110)];
         let check = |labels: &[(u32, u32)], chunks: &[ChunkAt], want: bool| {
             let mut check = Check::new(TimeRange::new(Millis(100), Millis(200)));
@@ -243,7 +240,7 @@ mod tests {
         check(&[(1, 5)], &one, false);
         check(&[(1, 4)], &one, false);
         check(&[], &one, false);
-        check(&[(1, 6)], &[], false);
+        check(&[(1, 6)], &[], true);
         let mut unsorted = Check::new(TimeRange::new(Millis(100), Millis(200)));
         unsorted.series(16, &[(2, 5), (1, 1)], &one).unwrap();
         assert_eq!(unsorted.finish().out_of_order_labels, 1);

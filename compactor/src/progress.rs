@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use tsdb::block::compact::compacted_meta;
 use tsdb::id::BlockId;
-use tsdb::meta::{BlockMeta, BlockStats};
+use tsdb::meta::BlockMeta;
 
 use crate::group::Group;
 use crate::plan::{Candidate, Planner};
-use crate::result_meta;
 
 /// Compactions that are due, one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,7 +70,12 @@ fn replace(blocks: &mut Vec<BlockMeta>, planned: &BTreeSet<BlockId>) {
         .into_iter()
         .partition(|block| planned.contains(&block.ulid));
     let inputs: Vec<_> = inputs.iter().collect();
-    let mut result = result_meta::compacted(inputs[0].ulid, &inputs, BlockStats::default());
+    let result = inputs
+        .first()
+        .map(|first| compacted_meta(first.ulid, &inputs));
+    let Some(Ok(mut result)) = result else {
+        unreachable!("a plan has blocks, all of one group and so of one resolution");
+    };
     result.thanos.clone_from(&inputs[0].thanos);
     rest.push(result);
     rest.sort_by_key(|block| (block.min_time, block.ulid));

@@ -1,15 +1,11 @@
 //! What a new block says of itself; pure.
 //!
-//! A compacted block is one level above its highest input, knows its direct inputs (in their order) and the union of
-//! their sources. A downsampled block is its source at another resolution: same range, level, sources, labels; counts that
-//! downsampling does not recount stay those of the source, as Thanos leaves them.
+//! What Prometheus writes of a compacted block (level, sources, parents) is [`tsdb::block::compact`]'s; here is Thanos' part. A
+//! downsampled block is its source at another resolution: same range, level, sources, labels; counts that downsampling does not
+//! recount stay those of the source, as Thanos leaves them.
 
-use std::collections::BTreeSet;
-
-use serde_json::Value;
 use tsdb::id::BlockId;
-use tsdb::label::Labels;
-use tsdb::meta::{BlockMeta, BlockStats, Compaction, Parent, Resolution, ThanosMeta};
+use tsdb::meta::{BlockMeta, BlockStats, Resolution, ThanosMeta};
 
 use crate::group::Group;
 use crate::health::IndexStats;
@@ -17,71 +13,16 @@ use crate::health::IndexStats;
 /// Who wrote the blocks of this crate, in Thanos' words.
 pub const SOURCE: &str = "compactor";
 
-/// Meta of the block `id` made of `inputs`, without a Thanos part.
+/// Thanos' part of a block compacted in `group`, without its files.
 #[must_use]
-pub fn compacted(id: BlockId, inputs: &[&BlockMeta], stats: BlockStats) -> BlockMeta {
-    let sources: BTreeSet<BlockId> = inputs
-        .iter()
-        .flat_map(|input| input.compaction.sources.iter().copied())
-        .collect();
-    let level = inputs.iter().map(|input| input.compaction.level).max();
-    BlockMeta {
-        ulid: id,
-        min_time: inputs
-            .iter()
-            .map(|input| input.min_time)
-            .min()
-            .unwrap_or_default(),
-        max_time: inputs
-            .iter()
-            .map(|input| input.max_time)
-            .max()
-            .unwrap_or_default(),
-        stats,
-        compaction: Compaction {
-            level: level.unwrap_or_default().saturating_add(1),
-            sources: sources.into_iter().collect(),
-            parents: inputs
-                .iter()
-                .map(|input| Parent {
-                    ulid: input.ulid,
-                    min_time: input.min_time,
-                    max_time: input.max_time,
-                })
-                .collect(),
-            ..Compaction::default()
-        },
-        ..BlockMeta::default()
-    }
-}
-
-/// Thanos' part of a block compacted in `group`.
-#[must_use]
-pub fn thanos_part(group: &Group, segment_files: Vec<String>, index: IndexStats) -> ThanosMeta {
-    part(
-        &group.labels,
-        group.resolution,
-        group.extensions.clone(),
-        segment_files,
-        index,
-    )
-}
-
-fn part(
-    labels: &Labels,
-    resolution: Resolution,
-    extensions: Option<Value>,
-    segment_files: Vec<String>,
-    index: IndexStats,
-) -> ThanosMeta {
+pub fn thanos_part(group: &Group, index: IndexStats) -> ThanosMeta {
     ThanosMeta {
-        labels: labels.clone(),
-        resolution,
+        labels: group.labels.clone(),
+        resolution: group.resolution,
         source: SOURCE.into(),
-        segment_files,
         series_max_size: index.series_max_size,
         chunk_max_size: index.chunk_max_size,
-        extensions,
+        extensions: group.extensions.clone(),
         ..ThanosMeta::default()
     }
 }
@@ -125,35 +66,6 @@ mod tests {
         meta.compaction.level = level;
         meta.compaction.sources = sources.iter().map(|&id| BlockId::new(0, id)).collect();
         meta
-    }
-
-    #[test]
-    fn compacted_block_covers_its_inputs_and_knows_them() {
-        let inputs = [
-            input(9, (10, 20), 1, &[3, 1]),
-            input(4, (0, 10), 2, &[1, 2]),
-        ];
-        let meta = compacted(
-            BlockId::new(5, 5),
-            &[&inputs[0], &inputs[1]],
-            BlockStats::default(),
-        );
-        assert_eq!((meta.min_time, meta.max_time), (Millis(0), Millis(20)));
-        assert_eq!(meta.compaction.level, 3);
-        let sources: Vec<_> = meta
-            .compaction
-            .sources
-            .iter()
-            .map(|id| id.0.random())
-            .collect();
-        assert_eq!(sources, [1, 2, 3]);
-        let parents: Vec<_> = meta
-            .compaction
-            .parents
-            .iter()
-            .map(|p| p.ulid.0.random())
-            .collect();
-        assert_eq!(parents, [9, 4], "in the order given");
     }
 
     #[test]

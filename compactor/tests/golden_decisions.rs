@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use compactor::plan::{Candidate, Plan, Planner};
-use compactor::{downsample_due, group, partial, retention};
+use compactor::{downsample_due, partial, retention};
 use serde_json::Value;
 use tsdb::bucket::filter;
 use tsdb::id::BlockId;
-use tsdb::label::{Labels, hash_pairs};
+use tsdb::label::Labels;
 use tsdb::meta::{BlockMeta, Resolution, ThanosMeta};
 use tsdb::testing::golden::json_lines;
 use tsdb::time::Millis;
@@ -322,32 +322,5 @@ fn golden_consistency_delay_keeps_what_thanos_keeps() {
             case["kept"],
             "{case}"
         );
-    }
-}
-
-#[test]
-fn golden_group_keys_are_those_of_thanos() {
-    fn bytes(value: &Value) -> Vec<u8> {
-        let text = value.as_str().unwrap();
-        let Some(hex) = text.strip_prefix("hex:") else {
-            return text.into();
-        };
-        let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-        (0..hex.len()).step_by(2).map(digit).collect()
-    }
-    for case in json_lines("blocks/groupkeys.jsonl") {
-        let pairs: Vec<_> = case["labels"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|pair| (bytes(&pair[0]), bytes(&pair[1])))
-            .collect();
-        let hash = hash_pairs(
-            pairs
-                .iter()
-                .map(|(name, value)| (name.as_slice(), value.as_slice())),
-        );
-        let got = group::key(Resolution(int(&case["resolution"])), hash);
-        assert_eq!(got, case["key"], "{case}");
     }
 }

@@ -1,7 +1,7 @@
 //! Time as blocks know it: signed milliseconds since the Unix epoch.
 //!
 //! Block ranges are half open, chunk intervals closed; [`TimeRange`] and [`Interval`] keep them apart. Nothing here reads
-//! a clock: decisions take `now` as an argument. Sums and differences saturate unless a format asks for wrapping.
+//! a clock: decisions take `now` as an argument, long work asks a [`Clock`]. Sums and differences saturate unless a format asks for wrapping.
 
 use std::fmt;
 
@@ -49,6 +49,12 @@ impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// The door to wall time; the one implementation that reads a clock is the binary's.
+pub trait Clock: Send + Sync {
+    /// The present.
+    fn now(&self) -> Millis;
 }
 
 /// The half-open range `[min, max)` of a block.

@@ -13,6 +13,7 @@
 //! off are [`crate::overlap`]'s.
 
 use tsdb::id::BlockId;
+use tsdb::mark::Reason;
 use tsdb::meta::{BlockMeta, Resolution};
 use tsdb::time::{Millis, TimeRange};
 
@@ -64,29 +65,9 @@ pub struct Exclusion {
     /// The block.
     pub block: BlockId,
     /// Why.
-    pub reason: ExclusionReason,
+    pub reason: Reason,
     /// The facts, for the mark.
     pub details: String,
-}
-
-/// Why planning takes a block out of compaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExclusionReason {
-    /// The index of the result would be too large.
-    IndexSize,
-    /// Downsampled blocks that overlap are not merged.
-    DownsampledOverlap,
-}
-
-impl ExclusionReason {
-    /// The word in the mark.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::IndexSize => "index-size-exceeding",
-            Self::DownsampledOverlap => "downsample-vertical-compaction",
-        }
-    }
 }
 
 impl Planner<'_> {
@@ -122,7 +103,7 @@ impl Planner<'_> {
             for at in downsampled {
                 draft.exclude(
                     at,
-                    ExclusionReason::DownsampledOverlap,
+                    Reason::DownsampleVerticalCompaction,
                     "downsampled blocks that overlap are not merged".into(),
                 );
             }
@@ -139,12 +120,11 @@ impl Planner<'_> {
             let Some(largest) = draft.index_to_drop(&chosen, fill) else {
                 return chosen;
             };
-            let size = draft.group[largest].index_size_bytes;
             draft.exclude(
                 largest,
-                ExclusionReason::IndexSize,
+                Reason::IndexSizeExceeding,
                 format!(
-                    "compacting with its neighbours would write an index of more than {fill} bytes, its own has {size}"
+                    "largeTotalIndexSizeFilter: Total compacted block's index size could exceed: {limit} with this block. See https://github.com/thanos-io/thanos/issues/1424"
                 ),
             );
         }
@@ -266,7 +246,7 @@ impl<'a> Draft<'a> {
         !first_overlap(&self.ranges, chosen).is_empty()
     }
 
-    fn exclude(&mut self, at: usize, reason: ExclusionReason, details: String) {
+    fn exclude(&mut self, at: usize, reason: Reason, details: String) {
         self.closed[at] = true;
         self.exclusions[at].get_or_insert(Exclusion {
             block: self.group[at].meta.ulid,

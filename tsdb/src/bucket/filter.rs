@@ -55,10 +55,12 @@ pub fn is_too_fresh(meta: &BlockMeta, delay: Millis, now: Millis) -> bool {
 }
 
 /// Whether a deletion mark set at this Unix second is older than `delay`. The filter asks with half the delay of the cleaner.
+///
+/// The mark has whole seconds, its age has not: with no delay a mark is due as soon as its second has begun.
 #[must_use]
 pub fn is_mark_due(deletion_time_s: i64, delay: Millis, now: Millis) -> bool {
-    let age_s = now.0.div_euclid(1000).saturating_sub(deletion_time_s);
-    age_s > delay.0 / 1000
+    let marked_at = Millis(deletion_time_s.saturating_mul(1000));
+    now.saturating_sub(marked_at) > delay
 }
 
 /// Takes the replica labels off the external labels, so that replicas are in one group. Says whether that changed anything.
@@ -197,12 +199,20 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_due_after_their_delay_in_whole_seconds() {
-        let check =
-            |now, want| assert_eq!(is_mark_due(50, Millis(10_000), Millis(now)), want, "{now}");
-        check(60_999, false);
-        check(61_000, true);
-        check(0, false);
+    fn marks_are_due_when_they_are_older_than_the_delay() {
+        let check = |delay, now, want| {
+            assert_eq!(
+                is_mark_due(50, Millis(delay), Millis(now)),
+                want,
+                "{delay} {now}"
+            );
+        };
+        check(10_000, 60_000, false);
+        check(10_000, 60_001, true);
+        check(0, 50_000, false);
+        check(0, 50_001, true);
+        check(0, 0, false);
+        assert!(!is_mark_due(i64::MAX, Millis(0), Millis::MAX));
     }
 
     #[test]

@@ -1,0 +1,128 @@
+//! Work on local directories: look at a block, make one of many.
+//!
+//! Synchronous, and long where blocks are large; callers run it on threads that may wait.
+
+use std::path::{Path, PathBuf};
+
+use tsdb::block::compact::{CompactOptions, Compacted, compact};
+use tsdb::block::file::{WINDOW_BYTES, write_whole};
+use tsdb::block::reader::Block;
+use tsdb::block::{CHUNKS, INDEX, META};
+use tsdb::bucket::upload::segment_names;
+use tsdb::codec::Window as _;
+use tsdb::error::{Error, Result, ResultExt as _};
+use tsdb::id::BlockId;
+use tsdb::index::series::SeriesEntry;
+use tsdb::index::walk::SeriesWalk;
+use tsdb::index::{HEAD_SIZE, Version};
+use tsdb::merge::MergeFunc;
+use tsdb::meta::{BlockMeta, ThanosMeta};
+use tsdb::segment;
+use tsdb::time::{Interval, Millis, TimeRange};
+
+use crate::health::{Check, ChunkAt, Health};
+
+/// How to compact.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Name of the new block.
+    pub id: BlockId,
+    /// Who wins where series overlap.
+    pub merge: MergeFunc,
+    /// Threads to use.
+    pub threads: usize,
+}
+
+/// A block that was made.
+#[derive(Debug)]
+pub struct Built {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Its meta.
+    pub meta: BlockMeta,
+    /// Series whose chunks were sorted on the way.
+    pub series_sorted: u64,
+}
+
+/// Looks at the index of the block in `dir`, whose chunks should lie in `range`.
+///
+/// # Errors
+/// Where a file is missing or damaged.
+pub fn health(dir: &Path, range: TimeRange) -> Result<Health> {
+    let block = Block::open(dir)?;
+    let at = || dir.join(INDEX).display().to_string();
+    let mut window = block.index_file().window(WINDOW_BYTES);
+    let version = window.fill(0, HEAD_SIZE).and_then(Version::decode).at(at)?;
+    let mut walk = SeriesWalk::open(window).at(at)?;
+    let mut check = Check::new(range);
+    let mut entry = SeriesEntry::default();
+    let mut chunks = Vec::new();
+    while let Some(series) = walk.next(&mut entry).at(at)? {
+        chunks.clear();
+        chunks.extend(entry.chunks.iter().map(|chunk| ChunkAt {
+            at: chunk.reference,
+            times: Interval::new(Millis(chunk.min), Millis(chunk.max)),
+        }));
+        check
+            .series(version.series_offset(series), &entry.labels, &chunks)
+            .at(at)?;
+    }
+    Ok(check.finish())
+}
+
+/// Makes one block in `parent` of those in `dirs`, in this order. None where no sample is left.
+///
+/// # Errors
+/// Where an input is damaged, or the disk refuses.
+pub fn merge(dirs: &[PathBuf], parent: &Path, options: &Options) -> Result<Option<Built>> {
+    let inputs = dirs
+        .iter()
+        .map(|dir| Block::open(dir))
+        .collect::<Result<Vec<_>>>()?;
+    let options = CompactOptions {
+        id: options.id,
+        func: options.merge,
+        segment_bytes: segment::SIZE_DEFAULT,
+        threads: options.threads,
+        with_tombstones: false,
+    };
+    match compact(&inputs, parent, None, &options)? {
+        Compacted::Empty => Ok(None),
+        Compacted::Block {
+            dir,
+            meta,
+            disordered,
+        } => Ok(Some(Built {
+            dir,
+            meta: *meta,
+            series_sorted: disordered,
+        })),
+    }
+}
+
+/// Gives a new block its Thanos part, completed with the names of its segments.
+///
+/// # Errors
+/// Where the disk refuses.
+pub fn add_thanos_part(built: &mut Built, mut part: ThanosMeta) -> Result<()> {
+    part.segment_files = segment_names(&built.dir)?;
+    built.meta.thanos = Some(part);
+    write_whole(&built.dir.join(META), &built.meta.to_json())
+}
+
+/// Bytes of index and segments of the block in `dir`.
+///
+/// # Errors
+/// Where the disk refuses.
+pub fn size_bytes(dir: &Path) -> Result<u64> {
+    let size = |path: PathBuf| {
+        std::fs::metadata(&path)
+            .map(|data| data.len())
+            .map_err(|error| Error::io("measure", &path, error))
+    };
+    let mut sum = size(dir.join(INDEX))?;
+    for name in segment_names(dir)? {
+        sum += size(dir.join(CHUNKS).join(name))?;
+    }
+    Ok(sum)
+}

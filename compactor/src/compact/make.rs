@@ -1,0 +1,217 @@
+//! How a step makes its block: fetch the inputs and look at them, merge, look at the result, upload.
+//!
+//! Everything here may be dropped at any await: until its `meta.json` is in the bucket, there is no new block.
+
+use std::path::{Path, PathBuf};
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use tsdb::bucket::upload::{UploadOptions, upload};
+use tsdb::error::{Error as BlockError, ErrorKind};
+use tsdb::id::BlockId;
+use tsdb::mark::Reason;
+use tsdb::meta::BlockMeta;
+
+use crate::build::{self, Built};
+use crate::compactor::{Compactor, culprit};
+use crate::error::{Error, Result};
+use crate::fetch::{Fetched, blocking, fetch};
+use crate::group::Group;
+use crate::health::Health;
+use crate::report::{Job, JobKind};
+use crate::{result_meta, retry};
+
+/// What came of merging.
+pub(super) enum Made {
+    /// A block is in the bucket.
+    Block(Box<Job>),
+    /// No sample was left; `emptied` says whether inputs without samples were among them.
+    Nothing { emptied: Vec<BlockId> },
+    /// A block was taken out; plan again.
+    Excluded,
+}
+
+/// Fetches, merges, uploads.
+pub(super) async fn make(
+    compactor: &Compactor,
+    group: &Group,
+    planned: &[&BlockMeta],
+    dir: &Path,
+) -> Result<Made> {
+    let fetches = planned.iter().map(|meta| fetch(compactor, meta, dir));
+    let fetched: Vec<_> = futures::stream::iter(fetches)
+        .buffered(compactor.config.fetches.get())
+        .try_collect()
+        .await?;
+    let mut dirs = Vec::with_capacity(planned.len());
+    for (meta, fetched) in planned.iter().zip(fetched) {
+        dirs.extend(accept(compactor, meta.ulid, fetched).await?);
+    }
+    if dirs.len() < planned.len() {
+        return Ok(Made::Excluded);
+    }
+    let built = match merge(compactor, dirs, dir).await? {
+        Ok(built) => built,
+        Err(error) => return fence_culprit(compactor, planned, error).await,
+    };
+    let Some(built) = built else {
+        let empty = planned.iter().filter(|meta| meta.stats.num_samples == 0);
+        return Ok(Made::Nothing {
+            emptied: empty.map(|meta| meta.ulid).collect(),
+        });
+    };
+    publish(compactor, group, planned, built).await
+}
+
+/// The directory of a fetched block that may be merged; otherwise it is taken out.
+async fn accept(
+    compactor: &Compactor,
+    block: BlockId,
+    fetched: Fetched,
+) -> Result<Option<PathBuf>> {
+    let (dir, health) = match fetched {
+        Fetched::Sound { dir, health } => (dir, health),
+        Fetched::Damaged(fact) => {
+            compactor.fence(block, &fact).await?;
+            return Ok(None);
+        }
+    };
+    let config = &compactor.config;
+    if health.out_of_order_chunks > 0 && config.skip_out_of_order {
+        compactor.not_compacted.add(block);
+        let facts = format!(
+            "{} chunks out of order in the index",
+            health.out_of_order_chunks
+        );
+        compactor
+            .mark_no_compact(block, Reason::BlockIndexOutOfOrderChunk, &facts)
+            .await?;
+        return Ok(None);
+    }
+    if config.accept_malformed_index {
+        return Ok(Some(dir));
+    }
+    if health.out_of_order_labels > 0 {
+        let fact = format!(
+            "index: {} label names out of order",
+            health.out_of_order_labels
+        );
+        compactor.fence(block, &fact).await?;
+        return Ok(None);
+    }
+    if health.has_chunks_outside() {
+        compactor.not_compacted.add(block);
+        compactor.journal.attention(Some(block), outside(&health));
+        return Ok(None);
+    }
+    Ok(Some(dir))
+}
+
+fn outside(health: &Health) -> String {
+    format!(
+        "index: {} chunks reach out of the block's range, {} lie outside; compaction would cut them, so the block is left alone",
+        health.outside_chunks, health.complete_outside_chunks
+    )
+}
+
+async fn merge(
+    compactor: &Compactor,
+    dirs: Vec<PathBuf>,
+    parent: &Path,
+) -> Result<tsdb::Result<Option<Built>>> {
+    let options = build::Options {
+        id: compactor.world.block_id(),
+        merge: compactor.config.merge,
+        threads: compactor.config.threads.get(),
+    };
+    let parent = parent.to_owned();
+    blocking(move || build::merge(&dirs, &parent, &options)).await
+}
+
+/// Takes the block out that a failed merge names; other failures stay failures.
+async fn fence_culprit(
+    compactor: &Compactor,
+    planned: &[&BlockMeta],
+    error: BlockError,
+) -> Result<Made> {
+    let ids: Vec<_> = planned.iter().map(|meta| meta.ulid).collect();
+    match culprit(&error, &ids) {
+        Some((block, fact)) if error.kind() == ErrorKind::Corrupt => {
+            compactor.fence(block, &fact).await?;
+            Ok(Made::Excluded)
+        }
+        _ => Err(error.into()),
+    }
+}
+
+/// Looks at the new block, completes its meta, uploads it.
+async fn publish(
+    compactor: &Compactor,
+    group: &Group,
+    planned: &[&BlockMeta],
+    mut built: Built,
+) -> Result<Made> {
+    let (dir, range) = (built.dir.clone(), built.meta.range());
+    let health = blocking(move || build::health(&dir, range)).await??;
+    if !health.is_clean() && !compactor.config.accept_malformed_index {
+        return Err(Error::Died(format!(
+            "the new block is not sound: {health:?}"
+        )));
+    }
+    let part = result_meta::thanos_part(group, health.stats);
+    let (built, bytes_written) = blocking(move || {
+        build::add_thanos_part(&mut built, part)?;
+        let bytes = build::size_bytes(&built.dir)?;
+        Ok::<_, BlockError>((built, bytes))
+    })
+    .await??;
+    upload_block(compactor, &built.dir).await?;
+    tracing::info!(block = %built.meta.ulid, group = group.key, samples = built.meta.stats.num_samples, "block compacted");
+    if built.series_sorted > 0 {
+        tracing::warn!(block = %built.meta.ulid, series = built.series_sorted, "chunks were out of order and are sorted now");
+    }
+    Ok(Made::Block(Box::new(Job {
+        output: Some(built.meta.ulid),
+        bytes_written,
+        series: built.meta.stats.num_series,
+        samples: built.meta.stats.num_samples,
+        series_sorted: built.series_sorted,
+        ..empty_job(group, planned)
+    })))
+}
+
+/// Uploads the block in `dir`.
+///
+/// # Errors
+/// Where the bucket or the disk refuses.
+pub(crate) async fn upload_block(compactor: &Compactor, dir: &Path) -> Result<()> {
+    let now = jiff::Timestamp::from_millisecond(compactor.now().0)
+        .map_err(|error| Error::Config(format!("the clock is wrong: {error}")))?;
+    let options = UploadOptions {
+        concurrency: compactor.config.files.get(),
+        sha256: compactor.config.hash_files,
+        now,
+    };
+    retry::transient("uploading a block", || {
+        upload(&compactor.bucket, dir, &options)
+    })
+    .await?;
+    Ok(())
+}
+
+/// A job on these blocks of which nothing else is known.
+pub(super) fn empty_job(group: &Group, planned: &[&BlockMeta]) -> Job {
+    Job {
+        kind: JobKind::Compact,
+        group: group.key.clone(),
+        inputs: planned.iter().map(|meta| meta.ulid).collect(),
+        output: None,
+        found: false,
+        resolution_ms: group.resolution.0,
+        bytes_read: 0,
+        bytes_written: 0,
+        series: 0,
+        samples: 0,
+        series_sorted: 0,
+        seconds: 0.0,
+    }
+}

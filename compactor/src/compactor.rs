@@ -1,0 +1,245 @@
+//! What every step of a run needs: the bucket, the knobs, the clock, scratch space, and where to write down what happened.
+//!
+//! Also the three small effects that several steps share: writing a mark, taking a damaged block out of everything, and
+//! asking whether a block in the bucket is whole.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tsdb::bucket::mark::Put;
+use tsdb::bucket::{self, Bucket};
+use tsdb::error::Error as BlockError;
+use tsdb::id::BlockId;
+use tsdb::mark::{DeletionMark, Mark, NoCompactMark, NoDownsampleMark, Reason, UnixSeconds};
+use tsdb::meta::BlockMeta;
+use tsdb::time::{Clock, Millis};
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::metrics::Metrics;
+use crate::report::{Finding, Journal, Marked};
+use crate::retry;
+use crate::stop::Stop;
+use crate::work_dir::WorkDir;
+
+/// Reason, in marks, for a block that is damaged.
+pub const DAMAGED: &str = "stratal-damaged";
+
+/// What the outside world gives: time and names.
+pub trait World: Clock {
+    /// A name for a new block.
+    fn block_id(&self) -> BlockId;
+}
+
+/// One run over one bucket.
+pub struct Compactor {
+    /// The bucket.
+    pub bucket: Bucket,
+    /// The knobs.
+    pub config: Config,
+    /// Time and names.
+    pub world: Arc<dyn World>,
+    /// Counters and gauges.
+    pub metrics: Metrics,
+    /// The wish to stop.
+    pub stop: Stop,
+    /// Scratch space.
+    pub(crate) work_dir: WorkDir,
+    /// What happened.
+    pub(crate) journal: Journal,
+    /// Blocks that this run does not compact although they carry no mark.
+    pub(crate) not_compacted: Aside,
+    /// Blocks that this run does not downsample although they carry no mark.
+    pub(crate) not_downsampled: Aside,
+}
+
+impl Compactor {
+    /// Locks the data directory in the name of `holder` and begins a run.
+    ///
+    /// # Errors
+    /// Where the configuration cannot work, another process has the data directory, or the disk refuses.
+    pub fn begin(
+        bucket: Bucket,
+        config: Config,
+        world: Arc<dyn World>,
+        metrics: Metrics,
+        holder: &str,
+    ) -> Result<Self> {
+        config.check()?;
+        metrics
+            .delete_delay_seconds
+            .set(config.delete_delay.0 / 1000);
+        metrics
+            .consistency_delay_seconds
+            .set(config.consistency_delay.0 / 1000);
+        Ok(Self {
+            work_dir: WorkDir::open(&config.data_dir, holder)?,
+            journal: Journal::begin(world.now()),
+            bucket,
+            config,
+            world,
+            metrics,
+            stop: Stop::default(),
+            not_compacted: Aside::default(),
+            not_downsampled: Aside::default(),
+        })
+    }
+
+    /// The present.
+    pub(crate) fn now(&self) -> Millis {
+        self.world.now()
+    }
+
+    /// Marks a block for deletion.
+    pub(crate) async fn mark_for_deletion(&self, block: BlockId, details: &str) -> Result<()> {
+        let mark = DeletionMark {
+            id: block,
+            details: details.into(),
+            time: UnixSeconds::from(self.now()),
+        };
+        self.put(&mark, details, None).await
+    }
+
+    /// Takes a block out of compaction.
+    pub(crate) async fn mark_no_compact(
+        &self,
+        block: BlockId,
+        reason: Reason,
+        details: &str,
+    ) -> Result<()> {
+        let mark = NoCompactMark {
+            id: block,
+            details: details.into(),
+            time: UnixSeconds::from(self.now()),
+            reason: reason.clone(),
+        };
+        self.put(&mark, details, Some(&reason)).await
+    }
+
+    /// Takes a damaged block out of everything. `fact` names file, offset and what is wrong there.
+    pub(crate) async fn fence(&self, block: BlockId, fact: &str) -> Result<()> {
+        tracing::error!(%block, fact, "block is damaged and taken out of compaction and downsampling");
+        // Also where the marks cannot be written, so that this run goes on without the block.
+        self.not_compacted.add(block);
+        self.not_downsampled.add(block);
+        self.journal.write(|report| {
+            report.fenced.push(Finding {
+                block: Some(block),
+                what: fact.into(),
+            });
+        });
+        let reason = Reason::from(DAMAGED.to_owned());
+        self.mark_no_compact(block, reason.clone(), fact).await?;
+        let mark = NoDownsampleMark {
+            id: block,
+            details: fact.into(),
+            time: UnixSeconds::from(self.now()),
+            reason: reason.clone(),
+        };
+        self.put(&mark, fact, Some(&reason)).await
+    }
+
+    async fn put<M: Mark>(&self, mark: &M, details: &str, reason: Option<&Reason>) -> Result<()> {
+        let put = || bucket::mark::put(&self.bucket, mark);
+        if retry::transient("writing a mark", put).await? == Put::AlreadyThere {
+            return Ok(());
+        }
+        let (block, kind) = (mark.block(), M::KIND);
+        tracing::info!(%block, mark = kind.file_name(), details, "block marked");
+        self.metrics.count_mark(kind, reason);
+        self.journal.write(|report| {
+            let details = details.into();
+            report.marked.push(Marked {
+                block,
+                mark: kind.file_name(),
+                details,
+            });
+        });
+        Ok(())
+    }
+
+    /// Bytes of all objects of a block.
+    pub(crate) async fn size_bytes(&self, meta: &BlockMeta) -> Result<u64> {
+        let objects = || self.bucket.objects(meta.ulid);
+        let objects = retry::transient("listing a block", objects).await?;
+        Ok(objects
+            .iter()
+            .fold(0, |sum, object| sum.saturating_add(object.size)))
+    }
+
+    /// What is missing of a block in the bucket, by the list of files in its meta; none where all is there.
+    pub(crate) async fn missing(&self, meta: &BlockMeta) -> Result<Option<String>> {
+        let objects = || self.bucket.objects(meta.ulid);
+        let objects = retry::transient("listing a block", objects).await?;
+        let size_of = |rel_path: &str| {
+            let location = self.bucket.object(meta.ulid, rel_path);
+            objects
+                .iter()
+                .find(|object| object.location == location)
+                .map(|object| object.size)
+        };
+        let files = meta.thanos.iter().flat_map(|part| &part.files);
+        for file in files.filter(|file| file.rel_path != bucket::META_FILE) {
+            let size = size_of(&file.rel_path);
+            let is_whole = size.is_some() && (file.size_bytes.is_none() || file.size_bytes == size);
+            if !is_whole {
+                return Ok(Some(format!(
+                    "{} is missing or has another size",
+                    file.rel_path
+                )));
+            }
+        }
+        Ok(size_of(bucket::INDEX_FILE)
+            .is_none()
+            .then(|| "index is missing".into()))
+    }
+}
+
+/// Blocks that are left alone for the rest of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Aside(Mutex<BTreeSet<BlockId>>);
+
+impl Aside {
+    /// Leaves one more alone.
+    pub(crate) fn add(&self, block: BlockId) {
+        self.lock().insert(block);
+    }
+
+    /// The blocks to leave alone.
+    pub(crate) fn all(&self) -> BTreeSet<BlockId> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<BlockId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which of `blocks` a failure is about, and what it says of it, in one line without scratch directories.
+#[must_use]
+pub fn culprit(error: &BlockError, blocks: &[BlockId]) -> Option<(BlockId, String)> {
+    let chain = error.chain();
+    let (at, block) = blocks
+        .iter()
+        .filter_map(|&block| Some((chain.find(&block.to_string())?, block)))
+        .min()?;
+    let fact = chain[at + block.to_string().len()..].trim_start_matches(['/', ':', ' ']);
+    Some((block, fact.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn culprit_is_the_outermost_block_named_in_a_failure() {
+        let [a, b] = [1, 2].map(|id| BlockId::new(0, id));
+        let error = BlockError::corrupt("series", 0x30, "no labels")
+            .at(format!("/data/compact/0@1/{b}/index"));
+        assert_eq!(
+            culprit(&error, &[a, b]),
+            Some((b, "index: series at 0x30: no labels".into()))
+        );
+        assert_eq!(culprit(&error, &[a]), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! One block to coarser ones, series by series.
+//!
+//! ```text
+//! raw block --> five minutes --> one hour        each level a block of its own, both in one pass where both are wanted
+//! ```
+//!
+//! Runs on the machinery of [`tsdb::merge`]: label ranges are built side by side and written in order, so the bytes do not depend on the
+//! number of threads and memory does not grow with the block. The hour is made of the finished five-minute chunks of a
+//! series, exactly as two passes would. A series of stale markers alone vanishes. Tombstones are ignored and nothing is
+//! cut to the block's range, as in Thanos.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tsdb::block::file::FileOutput;
+use tsdb::block::reader::Block;
+use tsdb::block::writer::{BlockWriter, Segments};
+use tsdb::bucket::upload::segment_names;
+use tsdb::chunk::{Chunk, ChunkView};
+use tsdb::error::{Error, Result, ResultExt as _};
+use tsdb::id::BlockId;
+use tsdb::merge::input::{self, Input as _, Source};
+use tsdb::merge::lane::{Lane, Placed};
+use tsdb::merge::range::RangeOutput;
+use tsdb::merge::ranges::Piece;
+use tsdb::merge::stitch::{self, Stitcher};
+use tsdb::merge::{self, ranges};
+use tsdb::meta::{BlockMeta, Resolution};
+use tsdb::segment;
+use tsdb::time::Interval;
+
+use super::{Downsampler, SeriesChunk};
+use crate::result_meta;
+
+/// A block to make.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name.
+    pub id: BlockId,
+    /// Its resolution.
+    pub resolution: Resolution,
+}
+
+/// A block that was made.
+#[derive(Debug)]
+pub struct Downsampled {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Its meta.
+    pub meta: BlockMeta,
+}
+
+/// Makes the targets, finest first, from `source` in `parent`. Of a target without samples there is no block.
+///
+/// # Errors
+/// Where a target is not coarser than what it is made of, the block is damaged, or the disk refuses.
+pub fn downsample(
+    source: Block,
+    parent: &Path,
+    targets: &[Target],
+    threads: usize,
+) -> Result<Vec<Option<Downsampled>>> {
+    let levels = Levels::new(source.meta().resolution(), targets)?;
+    let source = [source.without_tombstones()];
+    let (symbols, sources) = input::load_all(&source)?;
+    let symbols = Arc::new(symbols);
+    let pieces = ranges::cut(&sources, ranges::step(&sources))?;
+    let mut writers = Vec::with_capacity(targets.len());
+    for target in targets {
+        let writer = BlockWriter::create(parent, target.id)?;
+        let stitcher = Stitcher::start(
+            writer.index()?,
+            writer.segments(),
+            Arc::clone(&symbols),
+            segment::SIZE_DEFAULT,
+        )?;
+        writers.push((writer, stitcher));
+    }
+    drop(symbols);
+    let build = |piece: &Piece| levels.build(&sources[0], piece);
+    let write = |built: Vec<RangeOutput>| {
+        let mut pairs = writers.iter_mut().zip(&built);
+        pairs.try_for_each(|((_, stitcher), range)| stitcher.append(range))
+    };
+    merge::pool(threads)?.install(|| stitch::pipeline(&pieces, build, write))?;
+    let mut meta = source[0].meta().clone();
+    let mut made = Vec::with_capacity(targets.len());
+    for ((writer, stitcher), target) in writers.into_iter().zip(targets) {
+        made.push(finish(writer, stitcher, &mut meta, *target)?);
+    }
+    Ok(made)
+}
+
+/// Completes one block; `meta` is that of the level before, and becomes that of this one.
+fn finish(
+    writer: BlockWriter,
+    stitcher: Stitcher<FileOutput, Segments>,
+    meta: &mut BlockMeta,
+    target: Target,
+) -> Result<Option<Downsampled>> {
+    let (index, _, merged) = stitcher.finish()?;
+    index.finish()?;
+    let segments = segment_names(writer.path())?;
+    *meta = result_meta::downsampled(target.id, meta, target.resolution, merged.stats, segments);
+    if merged.stats.num_samples == 0 {
+        return Ok(None);
+    }
+    let dir = writer.finish(&meta.to_json(), false)?;
+    Ok(Some(Downsampled {
+        dir,
+        meta: meta.clone(),
+    }))
+}
+
+/// The way from the source's resolution to the targets'.
+struct Levels {
+    from: Resolution,
+    /// Resolutions to go through, and whether that is a target.
+    steps: Vec<(Resolution, bool)>,
+}
+
+impl Levels {
+    fn new(from: Resolution, targets: &[Target]) -> Result<Self> {
+        let wanted: Vec<_> = targets.iter().map(|target| target.resolution).collect();
+        let coarser = std::iter::once(from)
+            .chain(wanted.iter().copied())
+            .is_sorted_by(|a, b| a < b);
+        let known = [Resolution::FIVE_MINUTES, Resolution::ONE_HOUR];
+        if !coarser || wanted.is_empty() || wanted.iter().any(|to| !known.contains(to)) {
+            let list: Vec<_> = wanted.iter().map(|to| format!("{} ms", to.0)).collect();
+            return Err(Error::Invalid(format!(
+                "a block of {} ms cannot be downsampled to [{}]: each must be 5m or 1h, and coarser than the one before",
+                from.0,
+                list.join(", "),
+            )));
+        }
+        let steps = known
+            .into_iter()
+            .filter(|&to| to > from && wanted.last().is_some_and(|&last| to <= last))
+            .map(|to| (to, wanted.contains(&to)))
+            .collect();
+        Ok(Self { from, steps })
+    }
+
+    /// One label range of each target.
+    fn build(&self, source: &Source<'_, Block>, piece: &Piece) -> Result<Vec<RangeOutput>> {
+        let positions = piece.first().cloned().unwrap_or_default();
+        let mut lane = Lane::new(source, positions, Interval::ALL)?;
+        let mut series = Series::new(self);
+        let targets = self.steps.iter().filter(|(_, wanted)| *wanted).count();
+        let mut out: Vec<_> = (0..targets).map(|_| RangeOutput::default()).collect();
+        while lane.advance()? {
+            series
+                .downsample(&mut lane)
+                .at(|| format!("{}: series", source.input.name()))?;
+            let made = series
+                .made
+                .iter()
+                .zip(&self.steps)
+                .filter(|(_, (_, wanted))| *wanted);
+            for ((chunks, _), out) in made.zip(&mut out) {
+                for chunk in chunks {
+                    out.put(chunk.min, chunk.max, chunk.view())?;
+                }
+                out.finish_series(lane.labels())?;
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// One series on its way, with memory that is used again for the next.
+struct Series<'a> {
+    levels: &'a Levels,
+    downsampler: Downsampler,
+    buffer: Vec<u8>,
+    records: Vec<Placed>,
+    /// Chunks of each level.
+    made: Vec<Vec<Chunk>>,
+}
+
+impl<'a> Series<'a> {
+    fn new(levels: &'a Levels) -> Self {
+        Self {
+            levels,
+            downsampler: Downsampler::new(),
+            buffer: Vec::new(),
+            records: Vec::new(),
+            made: vec![Vec::new(); levels.steps.len()],
+        }
+    }
+
+    fn downsample(&mut self, lane: &mut Lane<'_, Block>) -> Result<()> {
+        self.buffer.clear();
+        self.records.clear();
+        lane.read_records(&mut self.buffer, &mut self.records)?;
+        let placed = self.records.iter().zip(lane.chunks());
+        let mut chunks: Vec<_> = placed
+            .map(|(record, chunk)| SeriesChunk {
+                min: chunk.min,
+                max: chunk.max,
+                view: ChunkView {
+                    encoding: record.encoding,
+                    payload: &self.buffer[record.payload..record.payload + record.len],
+                },
+            })
+            .collect();
+        let mut from = self.levels.from;
+        let mut finished: &[Vec<Chunk>] = &[];
+        let mut left = self.made.as_mut_slice();
+        for &(to, _) in &self.levels.steps {
+            if let Some(level) = finished.first() {
+                chunks = level.iter().map(SeriesChunk::from).collect();
+            }
+            let (out, rest) = left.split_first_mut().expect("each step has its chunks");
+            out.clear();
+            if from == Resolution::RAW {
+                self.downsampler.raw(&chunks, to, out)?;
+            } else if !chunks.is_empty() {
+                self.downsampler.aggregates(&chunks, to, out)?;
+            }
+            (from, left) = (to, rest);
+            finished = std::slice::from_ref(out);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,215 @@
+//! One pass over the blocks that are due: fetch, look, downsample, look, upload.
+//!
+//! The source stays as it is. A block that is damaged is taken out; a block whose chunks are not where they should be is left alone
+//! and named. Either way the others go on.
+
+use std::path::{Path, PathBuf};
+
+use futures::StreamExt as _;
+use tsdb::block::META;
+use tsdb::block::file::write_whole;
+use tsdb::block::reader::Block;
+use tsdb::error::{Error as BlockError, ErrorKind};
+use tsdb::meta::{BlockMeta, Resolution};
+
+use super::block::{Downsampled, Target, downsample};
+use crate::compact::upload_block;
+use crate::compactor::{Compactor, culprit};
+use crate::downsample_due::{self, Due};
+use crate::error::{Error, Result};
+use crate::fetch::{Fetched, blocking, fetch};
+use crate::health::IndexStats;
+use crate::metrics::count;
+use crate::published::{self, Wanted};
+use crate::report::{Job, JobKind, seconds_between};
+use crate::view::View;
+use crate::{build, work_dir};
+
+/// What a downsampling may write besides what it reads: small series end up near their raw size.
+const SPACE_FACTOR: u64 = 2;
+
+/// Downsamples what is due, some blocks beside each other. Says whether anything was made. Failures are in the report.
+///
+/// # Errors
+/// [`Error::Stopped`] only.
+pub async fn pass(compactor: &Compactor, view: &View) -> Result<bool> {
+    let aside = compactor.not_downsampled.all();
+    let open = view
+        .blocks
+        .values()
+        .filter(|meta| !view.no_downsample.contains(&meta.ulid));
+    let due = downsample_due::due(&open.collect::<Vec<_>>());
+    let due = due.into_iter().filter(|due| !aside.contains(&due.block));
+    let jobs = due.map(|due| one(compactor, view, due));
+    let done: Vec<_> = futures::stream::iter(jobs)
+        .buffer_unordered(compactor.config.downsamplings.get())
+        .collect()
+        .await;
+    let done: Vec<bool> = done.into_iter().collect::<Result<_>>()?;
+    Ok(done.contains(&true))
+}
+
+async fn one(compactor: &Compactor, view: &View, due: Due) -> Result<bool> {
+    let meta = &view.blocks[&due.block];
+    match attempt(compactor, view, meta, due.to).await {
+        Ok(made) => Ok(made),
+        Err(Error::Stopped) => Err(Error::Stopped),
+        Err(error) => {
+            count(&compactor.metrics.downsampling_failures, meta.resolution());
+            compactor.not_downsampled.add(meta.ulid);
+            compactor
+                .journal
+                .failure(Some(meta.ulid), format!("downsampling: {}", error.chain()));
+            Ok(false)
+        }
+    }
+}
+
+async fn attempt(
+    compactor: &Compactor,
+    view: &View,
+    meta: &BlockMeta,
+    to: Resolution,
+) -> Result<bool> {
+    let wanted = Wanted::downsampled(meta, to);
+    if published::find(view, &wanted, &[meta.ulid]).is_some() {
+        return Ok(false);
+    }
+    let start = compactor.now();
+    let bytes_read = compactor.size_bytes(meta).await?;
+    let _space = compactor
+        .work_dir
+        .reserve(bytes_read.saturating_mul(SPACE_FACTOR))?;
+    let dir = compactor.work_dir.downsampling(meta.ulid);
+    work_dir::remove(&dir)?;
+    let made = compactor.stop.or(make(compactor, meta, to, &dir)).await;
+    work_dir::remove(&dir)?;
+    let Some(job) = made? else {
+        compactor.not_downsampled.add(meta.ulid);
+        return Ok(false);
+    };
+    count(&compactor.metrics.downsamplings, meta.resolution());
+    let seconds = seconds_between(start, compactor.now());
+    compactor.journal.write(|report| {
+        report.jobs.push(Job {
+            bytes_read,
+            seconds,
+            ..job
+        });
+    });
+    Ok(true)
+}
+
+/// Fetches, downsamples, uploads. May be dropped at any await.
+async fn make(
+    compactor: &Compactor,
+    meta: &BlockMeta,
+    to: Resolution,
+    dir: &Path,
+) -> Result<Option<Job>> {
+    let (source, health) = match fetch(compactor, meta, dir).await? {
+        Fetched::Sound { dir, health } => (dir, health),
+        Fetched::Damaged(fact) => {
+            compactor.fence(meta.ulid, &fact).await?;
+            return Ok(None);
+        }
+    };
+    if !health.is_clean() && !compactor.config.accept_malformed_index {
+        let what = format!(
+            "index: {} chunks outside the block, {} out of order, {} label names out of order; not downsampled",
+            health.outside_chunks, health.out_of_order_chunks, health.out_of_order_labels
+        );
+        compactor.journal.attention(Some(meta.ulid), what);
+        return Ok(None);
+    }
+    let made = match coarser(compactor, source, to, dir).await? {
+        Ok(made) => made,
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            let fact =
+                culprit(&error, &[meta.ulid]).map_or_else(|| error.chain(), |(_, fact)| fact);
+            compactor.fence(meta.ulid, &fact).await?;
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Some(made) = made else {
+        tracing::warn!(block = %meta.ulid, "nothing is left of the block when it is downsampled");
+        return Ok(None);
+    };
+    publish(compactor, meta, made).await.map(Some)
+}
+
+async fn coarser(
+    compactor: &Compactor,
+    source: PathBuf,
+    to: Resolution,
+    parent: &Path,
+) -> Result<tsdb::Result<Option<Downsampled>>> {
+    let target = Target {
+        id: compactor.world.block_id(),
+        resolution: to,
+    };
+    let (parent, threads) = (parent.to_owned(), compactor.config.threads.get());
+    blocking(move || {
+        let made = downsample(Block::open(&source)?, &parent, &[target], threads)?;
+        Ok(made.into_iter().next().flatten())
+    })
+    .await
+}
+
+/// Looks at the new block, notes its largest things, uploads it.
+async fn publish(compactor: &Compactor, source: &BlockMeta, made: Downsampled) -> Result<Job> {
+    let (dir, range) = (made.dir.clone(), source.range());
+    let health = blocking(move || build::health(&dir, range)).await??;
+    if !health.is_clean() && !compactor.config.accept_malformed_index {
+        return Err(Error::Died(format!(
+            "the new block is not sound: {health:?}"
+        )));
+    }
+    let labels = source
+        .thanos
+        .as_ref()
+        .map(|part| part.labels.clone())
+        .unwrap_or_default();
+    let Downsampled { dir, mut meta } = made;
+    let (dir, meta, bytes_written) = blocking(move || {
+        let part = meta.thanos.get_or_insert_default();
+        // Those of the group: replica labels are taken off.
+        part.labels = labels;
+        note_stats(
+            &mut part.series_max_size,
+            &mut part.chunk_max_size,
+            health.stats,
+        );
+        write_whole(&dir.join(META), &meta.to_json())?;
+        let bytes = build::size_bytes(&dir)?;
+        Ok::<_, BlockError>((dir, meta, bytes))
+    })
+    .await??;
+    upload_block(compactor, &dir).await?;
+    tracing::info!(block = %meta.ulid, source = %source.ulid, resolution_ms = meta.resolution().0, "block downsampled");
+    Ok(Job {
+        kind: JobKind::Downsample,
+        group: meta.group_key(),
+        inputs: vec![source.ulid],
+        output: Some(meta.ulid),
+        found: false,
+        resolution_ms: meta.resolution().0,
+        bytes_read: 0,
+        bytes_written,
+        series: meta.stats.num_series,
+        samples: meta.stats.num_samples,
+        series_sorted: 0,
+        seconds: 0.0,
+    })
+}
+
+/// What was not measured keeps the source's value, as in Thanos.
+fn note_stats(series: &mut i64, chunk: &mut i64, measured: IndexStats) {
+    if measured.series_max_size > 0 {
+        *series = measured.series_max_size;
+    }
+    if measured.chunk_max_size > 0 {
+        *chunk = measured.chunk_max_size;
+    }
+}

@@ -1,0 +1,77 @@
+//! A block of the bucket comes to the local disk and is looked at before anything is made of it.
+//!
+//! Reading again is for what may pass; what is broken for good is an answer, not an error, so that the caller can go
+//! on without the block.
+
+use std::path::{Path, PathBuf};
+
+use tsdb::bucket::download::download;
+use tsdb::error::{Error as BlockError, ErrorKind};
+use tsdb::id::BlockId;
+use tsdb::meta::BlockMeta;
+
+use crate::build;
+use crate::compactor::{Compactor, culprit};
+use crate::error::{Error, Result};
+use crate::health::Health;
+use crate::retry;
+
+/// A block, as it came.
+#[derive(Debug)]
+pub enum Fetched {
+    /// It can be read.
+    Sound {
+        /// Its directory.
+        dir: PathBuf,
+        /// What its index looks like.
+        health: Health,
+    },
+    /// It is broken: file, offset, fact.
+    Damaged(String),
+}
+
+/// Fetches a block to `<into>/<ULID>` and looks at its index.
+///
+/// # Errors
+/// Where the bucket or the disk refuses.
+pub async fn fetch(compactor: &Compactor, meta: &BlockMeta, into: &Path) -> Result<Fetched> {
+    let (id, files) = (meta.ulid, compactor.config.files.get());
+    let get = || download(&compactor.bucket, id, into, files);
+    let downloaded = match retry::transient("downloading a block", get).await {
+        Err(error) => return damage(id, error),
+        Ok(downloaded) => downloaded,
+    };
+    let (dir, range) = (downloaded.dir.clone(), meta.range());
+    let health = blocking(move || build::health(&dir, range)).await?;
+    match health {
+        // All that the bucket has is here, so what is missing now is missing there.
+        Err(error) if error.kind() == ErrorKind::NotFound => damage(id, as_corruption(&error)),
+        Err(error) => damage(id, error),
+        Ok(health) => Ok(Fetched::Sound {
+            dir: downloaded.dir,
+            health,
+        }),
+    }
+}
+
+fn as_corruption(error: &BlockError) -> BlockError {
+    BlockError::corrupt("block", 0, format!("file is missing: {}", error.chain()))
+}
+
+fn damage(id: BlockId, error: BlockError) -> Result<Fetched> {
+    if error.kind() != ErrorKind::Corrupt {
+        return Err(error.into());
+    }
+    let fact = culprit(&error, &[id]).map_or_else(|| error.chain(), |(_, fact)| fact);
+    Ok(Fetched::Damaged(fact))
+}
+
+/// Does long work on a thread that may wait.
+///
+/// # Errors
+/// [`Error::Died`] where it panicked.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Died(error.to_string()))
+}
