@@ -6,10 +6,6 @@
 mod cli;
 mod clock;
 mod command;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the commands that open buckets follow")
-)]
 mod objstore;
 mod output;
 mod shutdown;
@@ -19,6 +15,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
+use command::Outcome;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -31,14 +28,19 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    telemetry::start(&cli.log);
+    telemetry::start(&cli.log, cli::LogLevel::Info);
     shutdown::listen();
     match command::run(cli) {
         Ok(outcome) => ExitCode::from(outcome as u8),
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&error);
-            ExitCode::from(command::Outcome::Failed as u8)
+            let is_usage = error.is::<command::Usage>();
+            ExitCode::from(if is_usage {
+                Outcome::Usage
+            } else {
+                Outcome::Failed
+            } as u8)
         }
     }
 }

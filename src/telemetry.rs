@@ -18,9 +18,9 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::cli::{LogFlags, LogFormat, LogLevel};
 
-/// Installs the subscriber; once.
-pub(crate) fn start(flags: &LogFlags) {
-    let level = match flags.level {
+/// Installs the subscriber, once; `default` is the level where the flags say nothing.
+pub(crate) fn start(flags: &LogFlags, default: LogLevel) {
+    let level = match flags.level.unwrap_or(default) {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,

@@ -19,6 +19,14 @@ pub(crate) enum BlockCommand {
     ///
     /// The inputs are never touched; the result appears as DIR/<ULID>, whole or not at all.
     Compact(CompactBlocksFlags),
+    /// Write the index header that a store gateway keeps
+    IndexHeader(IndexHeaderFlags),
+    /// Check every byte that a block promises; exit 3 where one does not hold
+    Verify(VerifyBlocksFlags),
+    /// Show what a block is made of: cardinality, churn, bytes by label
+    Analyze(AnalyzeFlags),
+    /// Print samples as promtool does
+    Dump(DumpFlags),
     /// Write blocks of generated data, the same from the same seed everywhere
     Generate(GenerateFlags),
 }
@@ -56,6 +64,53 @@ pub(crate) struct CompactBlocksFlags {
 pub(crate) enum Dedup {
     /// As Thanos merges scrapers of the same targets.
     Penalty,
+}
+
+/// Flags of `index-header`.
+#[derive(Debug, Args)]
+pub(crate) struct IndexHeaderFlags {
+    /// File to write.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Block directory.
+    #[arg(value_name = "BLOCK")]
+    pub(crate) block: PathBuf,
+}
+
+/// Flags of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyBlocksFlags {
+    /// Block directories.
+    #[arg(value_name = "BLOCK", required = true)]
+    pub(crate) blocks: Vec<PathBuf>,
+}
+
+/// Flags of `analyze`.
+#[derive(Debug, Args)]
+pub(crate) struct AnalyzeFlags {
+    /// Rows of each list.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Block directory.
+    #[arg(value_name = "BLOCK")]
+    pub(crate) block: PathBuf,
+}
+
+/// Flags of `dump`.
+#[derive(Debug, Args)]
+pub(crate) struct DumpFlags {
+    /// Only series that match, like `{job="node",instance=~"a.*"}`; repeat it for more.
+    #[arg(long = "match", value_name = "SELECTOR")]
+    pub(crate) selector: Vec<String>,
+    /// First time: milliseconds or RFC 3339.
+    #[arg(long, value_name = "TIME", value_parser = value::millis_or_rfc3339, allow_hyphen_values = true)]
+    pub(crate) min_time: Option<Millis>,
+    /// Last time.
+    #[arg(long, value_name = "TIME", value_parser = value::millis_or_rfc3339, allow_hyphen_values = true)]
+    pub(crate) max_time: Option<Millis>,
+    /// Block directory.
+    #[arg(value_name = "BLOCK")]
+    pub(crate) block: PathBuf,
 }
 
 /// Flags of `generate`.

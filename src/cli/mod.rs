@@ -5,6 +5,8 @@
 //! [`crate::command`].
 
 pub(crate) mod block;
+pub(crate) mod bucket;
+pub(crate) mod shared;
 mod switch;
 mod value;
 
@@ -31,16 +33,15 @@ pub(crate) struct Cli {
 /// How to log.
 #[derive(Debug, Args)]
 pub(crate) struct LogFlags {
-    /// Least severe events to log.
+    /// Least severe events to log; info where nothing is said, warn in the demo.
     #[arg(
         long = "log.level",
         global = true,
         value_enum,
-        default_value = "info",
         value_name = "LEVEL",
         help_heading = "Logging"
     )]
-    pub(crate) level: LogLevel,
+    pub(crate) level: Option<LogLevel>,
     /// Form of the log lines on standard error.
     #[arg(
         long = "log.format",
@@ -78,6 +79,8 @@ pub(crate) enum LogFormat {
 /// The commands, in the order of the help text.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Tools for buckets: list, inspect, verify, mark, clean up
+    Bucket(Box<bucket::BucketFlags>),
     /// Tools for block directories on local disks
     #[command(subcommand)]
     Block(block::BlockCommand),
@@ -100,6 +103,8 @@ pub(crate) enum Command {
 /// The tools, with Thanos' word before them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ToolsCommand {
+    /// Tools for buckets: list, inspect, verify, mark, clean up
+    Bucket(Box<bucket::BucketFlags>),
     /// Tools for block directories on local disks
     #[command(subcommand)]
     Block(block::BlockCommand),

@@ -4,7 +4,11 @@
 //! exit code, or with an error, which is exit code 1.
 
 mod block;
+mod bucket;
 mod documentation;
+mod open;
+
+pub(crate) use open::Usage;
 
 use crate::cli::{self, Cli, Command, ToolsCommand};
 use crate::output;
@@ -16,6 +20,10 @@ pub(crate) enum Outcome {
     Done = 0,
     /// It did not work.
     Failed = 1,
+    /// The command line can never work.
+    Usage = 2,
+    /// Finished, but something needs a person.
+    NeedsPerson = 3,
 }
 
 /// Runs what the command line asks for.
@@ -27,6 +35,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         None => {
             output::text(&cli::command().render_long_help().to_string())?;
             Ok(Outcome::Done)
+        }
+        Some(Command::Bucket(flags) | Command::Tools(ToolsCommand::Bucket(flags))) => {
+            bucket::run(&flags)
         }
         Some(Command::Block(command) | Command::Tools(ToolsCommand::Block(command))) => {
             block::run(command)

@@ -5,6 +5,9 @@
 mod compact;
 mod digest;
 mod generate;
+mod index_header;
+mod look;
+mod verify;
 
 use super::Outcome;
 use crate::cli::block::BlockCommand;
@@ -17,6 +20,10 @@ pub(super) fn run(command: BlockCommand) -> anyhow::Result<Outcome> {
     match command {
         BlockCommand::Digest(flags) => digest::run(&flags),
         BlockCommand::Compact(flags) => compact::run(&flags),
+        BlockCommand::IndexHeader(flags) => index_header::run(&flags),
+        BlockCommand::Verify(flags) => verify::run(&flags),
+        BlockCommand::Analyze(flags) => look::analyze(&flags),
+        BlockCommand::Dump(flags) => look::dump(&flags),
         BlockCommand::Generate(flags) => generate::run(&flags),
     }
 }

@@ -1,0 +1,167 @@
+//! `stratal bucket …`, also as `stratal tools bucket …`: Thanos' flags, and our forms of output.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::shared::{ObjstoreFlags, SelectorFlags, TimeFlags};
+use super::value;
+
+/// What all tools for buckets take, and which of them.
+#[derive(Debug, Args)]
+pub(crate) struct BucketFlags {
+    /// Where the bucket is.
+    #[command(flatten)]
+    pub(crate) objstore: ObjstoreFlags,
+    /// Which tool.
+    #[command(subcommand)]
+    pub(crate) command: BucketCommand,
+}
+
+/// The tools for buckets, in the order of the help text.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BucketCommand {
+    /// List the blocks
+    Ls(LsFlags),
+    /// Show what each block is: range, series, samples, chunks, bytes, labels
+    Inspect(InspectFlags),
+    /// Check every byte that a block promises; exit 3 where one does not hold
+    Verify(VerifyFlags),
+    /// Put a mark on blocks, or remove it
+    Mark(MarkFlags),
+}
+
+/// Flags of `ls`.
+#[derive(Debug, Args)]
+pub(crate) struct LsFlags {
+    /// Which blocks.
+    #[command(flatten)]
+    pub(crate) selector: SelectorFlags,
+    /// Which times.
+    #[command(flatten)]
+    pub(crate) time: TimeFlags,
+    /// Form of a line: nothing (the ULID), wide, json, table, csv, tsv, or a template of field paths
+    /// like `{{.ULID}} {{.Thanos.Labels}}`.
+    #[arg(
+        short = 'o',
+        long,
+        value_name = "FORM",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) output: String,
+    /// Leave out blocks that are marked for deletion.
+    #[arg(long)]
+    pub(crate) exclude_delete: bool,
+    /// Give up after this time.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = value::duration)]
+    pub(crate) timeout: Duration,
+}
+
+/// Flags of `inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct InspectFlags {
+    /// Only blocks with this external label; repeat it for several.
+    #[arg(short = 'l', long, value_name = "NAME=\"VALUE\"")]
+    pub(crate) selector: Vec<String>,
+    /// Columns to sort by, the first first.
+    #[arg(long, value_name = "COLUMN", default_values = ["FROM", "UNTIL"], value_parser = SORT_COLUMNS)]
+    pub(crate) sort_by: Vec<String>,
+    /// Form of the table.
+    #[arg(
+        short = 'o',
+        long,
+        value_name = "FORM",
+        value_enum,
+        default_value = "table"
+    )]
+    pub(crate) output: Form,
+    /// Give up after this time.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = value::duration)]
+    pub(crate) timeout: Duration,
+}
+
+const SORT_COLUMNS: [&str; 13] = [
+    "ULID",
+    "FROM",
+    "UNTIL",
+    "RANGE",
+    "UNTIL-DOWN",
+    "#SERIES",
+    "#SAMPLES",
+    "#CHUNKS",
+    "COMP-LEVEL",
+    "COMP-FAILED",
+    "LABELS",
+    "RESOLUTION",
+    "SOURCE",
+];
+
+/// Form of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For eyes.
+    Table,
+    /// The same with more columns.
+    Wide,
+    /// One object a row.
+    Json,
+    /// Comma-separated.
+    Csv,
+    /// Tab-separated.
+    Tsv,
+}
+
+/// Flags of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyFlags {
+    /// Only these blocks.
+    #[arg(long, value_name = "ULID")]
+    pub(crate) id: Vec<String>,
+    /// Only these checks, by Thanos' names: index_known_issues, overlapped_blocks, duplicated_compaction.
+    #[arg(short = 'i', long, value_name = "ISSUE")]
+    pub(crate) issues: Vec<String>,
+    /// Form of the findings.
+    #[arg(
+        short = 'o',
+        long,
+        value_name = "FORM",
+        value_enum,
+        default_value = "table"
+    )]
+    pub(crate) output: Form,
+    /// Refused: damage is reported, not repaired.
+    #[arg(short = 'r', long, hide = true)]
+    pub(crate) repair: bool,
+}
+
+/// Flags of `mark`.
+#[derive(Debug, Args)]
+pub(crate) struct MarkFlags {
+    /// Block to mark; repeat it for several.
+    #[arg(long, value_name = "ULID", required = true)]
+    pub(crate) id: Vec<String>,
+    /// Which mark.
+    #[arg(long, value_name = "FILE", value_enum)]
+    pub(crate) marker: Marker,
+    /// Why, for whoever finds it.
+    #[arg(long, value_name = "TEXT", required_unless_present = "remove")]
+    pub(crate) details: Option<String>,
+    /// Remove the mark.
+    #[arg(long)]
+    pub(crate) remove: bool,
+}
+
+/// The marks, by the names of their files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Marker {
+    /// To be deleted after the delay.
+    #[value(name = "deletion-mark.json")]
+    Deletion,
+    /// Not to be compacted.
+    #[value(name = "no-compact-mark.json")]
+    NoCompact,
+    /// Not to be downsampled.
+    #[value(name = "no-downsample-mark.json")]
+    NoDownsample,
+}

@@ -1,0 +1,176 @@
+//! `stratal bucket …`: one function per tool, in the order of the help text.
+//!
+//! The work is done by `bucket_tools`; here flags become options and results become text.
+//! Where a tool finds damage, the exit code is 3.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bucket_tools::report::Format;
+use bucket_tools::select::Selection;
+use bucket_tools::{inspect, ls, mark, verify};
+use tsdb::bucket::Bucket;
+use tsdb::id::BlockId;
+use tsdb::time::Interval;
+
+use super::Outcome;
+use super::open::{self, Usage};
+use crate::cli::bucket::{
+    BucketCommand, BucketFlags, Form, InspectFlags, LsFlags, MarkFlags, Marker, VerifyFlags,
+};
+use crate::cli::shared::TimeFlags;
+use crate::{clock, output};
+
+/// Blocks verified side by side; each is read by one thread.
+const VERIFY_CONCURRENCY: usize = 4;
+
+/// Runs one tool.
+///
+/// # Errors
+/// Whatever the tool failed with.
+pub(super) fn run(flags: &BucketFlags) -> anyhow::Result<Outcome> {
+    let bucket = open::bucket(&flags.objstore)?;
+    match &flags.command {
+        BucketCommand::Ls(flags) => list(&bucket, flags),
+        BucketCommand::Inspect(flags) => look(&bucket, flags),
+        BucketCommand::Verify(flags) => check(&bucket, flags),
+        BucketCommand::Mark(flags) => put_mark(&bucket, flags),
+    }
+}
+
+fn list(bucket: &Bucket, flags: &LsFlags) -> anyhow::Result<Outcome> {
+    let form = ls::Form::parse(&flags.output)?;
+    let selection = Selection {
+        times: Some(times(&flags.time)),
+        relabel: Some(open::selector(&flags.selector)?),
+        exclude_marked: flags.exclude_delete,
+        ..Selection::default()
+    };
+    let mut text = Vec::new();
+    within(flags.timeout, ls::run(bucket, &selection, &form, &mut text))??;
+    output::stdout(|out| Ok(out.write_all(&text)?))?;
+    Ok(Outcome::Done)
+}
+
+fn look(bucket: &Bucket, flags: &InspectFlags) -> anyhow::Result<Outcome> {
+    let labels = flags.selector.iter().map(|text| inspect::label(text));
+    let format = format(flags.output);
+    let options = inspect::Options {
+        labels: labels.collect::<Result<_, _>>()?,
+        sort_by: flags.sort_by.clone(),
+        with_marks: matches!(format, Format::Wide | Format::Json),
+        ..inspect::Options::default()
+    };
+    let report = within(flags.timeout, inspect::run(bucket, &options))??;
+    output::stdout(|out| Ok(report.write(format, out)?))?;
+    Ok(Outcome::Done)
+}
+
+fn check(bucket: &Bucket, flags: &VerifyFlags) -> anyhow::Result<Outcome> {
+    if flags.repair {
+        let text = "--repair is refused: look at what is found, and take a block out with 'stratal bucket mark'";
+        return Err(Usage(text.to_owned()).into());
+    }
+    let checks = flags.issues.iter().map(|name| verify::Check::parse(name));
+    let checks: Vec<verify::Check> = checks.collect::<Result<_, _>>()?;
+    let scratch = Scratch::new("verify")?;
+    let options = verify::Options {
+        selection: Selection {
+            ids: ids(&flags.id)?.into_iter().collect(),
+            ..Selection::default()
+        },
+        checks: if checks.is_empty() {
+            verify::Check::ALL.to_vec()
+        } else {
+            checks
+        },
+        work_dir: scratch.0.clone(),
+        concurrency: VERIFY_CONCURRENCY,
+    };
+    let verified = open::block_on(verify::run(bucket, &options))??;
+    output::stdout(|out| {
+        if !verified.findings.is_empty() {
+            verified.report().write(format(flags.output), out)?;
+        }
+        Ok(())
+    })?;
+    tracing::info!(
+        blocks = verified.blocks,
+        series = verified.counts.series,
+        chunks = verified.counts.chunks,
+        samples = verified.counts.samples,
+        findings = verified.findings.len() as u64 + verified.more,
+        damaged = verified.is_damaged(),
+        "verified"
+    );
+    Ok(if verified.is_damaged() {
+        Outcome::NeedsPerson
+    } else {
+        Outcome::Done
+    })
+}
+
+fn put_mark(bucket: &Bucket, flags: &MarkFlags) -> anyhow::Result<Outcome> {
+    let options = mark::Options {
+        ids: ids(&flags.id)?,
+        kind: match flags.marker {
+            Marker::Deletion => tsdb::mark::MarkKind::Deletion,
+            Marker::NoCompact => tsdb::mark::MarkKind::NoCompact,
+            Marker::NoDownsample => tsdb::mark::MarkKind::NoDownsample,
+        },
+        details: flags.details.clone().unwrap_or_default(),
+        remove: flags.remove,
+    };
+    let marked = open::block_on(mark::run(bucket, &options, clock::now()))??;
+    for (block, outcome) in marked {
+        let mark = options.kind.file_name();
+        tracing::info!(%block, mark, outcome = ?outcome, "mark");
+    }
+    Ok(Outcome::Done)
+}
+
+fn times(flags: &TimeFlags) -> Interval {
+    let now = clock::now();
+    Interval::new(flags.min_time.resolve(now), flags.max_time.resolve(now))
+}
+
+fn ids(texts: &[String]) -> anyhow::Result<Vec<BlockId>> {
+    let ids = texts.iter().map(|text| BlockId::parse(text));
+    Ok(ids.collect::<tsdb::Result<_>>()?)
+}
+
+fn format(form: Form) -> Format {
+    match form {
+        Form::Table => Format::Table,
+        Form::Wide => Format::Wide,
+        Form::Json => Format::Json,
+        Form::Csv => Format::Csv,
+        Form::Tsv => Format::Tsv,
+    }
+}
+
+fn within<T>(limit: Duration, work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let work = async { tokio::time::timeout(limit, work).await };
+    open::block_on(work)?.with_context(|| format!("gave up after {limit:?} (--timeout)"))
+}
+
+/// A directory that goes when the tool is done.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(tool: &str) -> anyhow::Result<Self> {
+        let name = format!("stratal-{tool}-{}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
+        Ok(Self(dir))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Best effort: it lies among temporary files and has the number of this process in its name.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}

@@ -1,0 +1,69 @@
+//! What the flags that many commands share stand for: a bucket, a choice of blocks, an event loop.
+//!
+//! A mistake in the flags themselves is a [`Usage`] error, which is exit code 2; a configuration that cannot be read or
+//! does not make sense is a failure like others.
+
+use std::fs;
+use std::future::Future;
+use std::path::Path;
+
+use anyhow::Context as _;
+use tsdb::bucket::Bucket;
+use tsdb::relabel::{Actions, Relabel, RelabelConfig};
+
+use crate::cli::shared::{ObjstoreFlags, SelectorFlags};
+use crate::objstore;
+
+/// A command line that can never work; the text says what to change.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// The bucket that the flags name.
+pub(super) fn bucket(flags: &ObjstoreFlags) -> anyhow::Result<Bucket> {
+    let file = flags.objstore_config_file.as_deref();
+    let Some(yaml) = content(file, flags.objstore_config.as_deref())? else {
+        let text = "which bucket? give --objstore.config-file=FILE or --objstore.config=YAML";
+        return Err(Usage(text.to_owned()).into());
+    };
+    let opened = objstore::open(&yaml, &|name| std::env::var(name).ok())
+        .context("object store configuration")?;
+    for warning in &opened.warnings {
+        tracing::warn!(warning, "object store configuration");
+    }
+    Ok(opened.bucket)
+}
+
+/// The rules that keep or drop blocks; none keep all.
+pub(super) fn selector(flags: &SelectorFlags) -> anyhow::Result<Relabel> {
+    let file = flags.selector_relabel_config_file.as_deref();
+    let yaml = content(file, flags.selector_relabel_config.as_deref())?;
+    let yaml = yaml.filter(|yaml| !yaml.trim().is_empty());
+    let Some(yaml) = yaml else {
+        return Ok(Relabel::default());
+    };
+    let configs: Vec<RelabelConfig> =
+        serde_saphyr::from_str(&yaml).context("selector relabel configuration")?;
+    Relabel::new(&configs, Actions::Selector).context("selector relabel configuration")
+}
+
+/// A configuration that comes as a file or as content.
+fn content(file: Option<&Path>, text: Option<&str>) -> anyhow::Result<Option<String>> {
+    let Some(path) = file else {
+        return Ok(text.map(str::to_owned));
+    };
+    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    Ok(Some(text))
+}
+
+/// Runs `work` on an event loop of its own.
+///
+/// # Errors
+/// Where the loop cannot be had.
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the event loop")?;
+    Ok(runtime.block_on(work))
+}
