@@ -99,9 +99,9 @@ fn tally<B: AsRef<[u8]>>(
     let mut entry = SeriesEntry::default();
     let mut walk = SeriesWalk::open(index.bytes())?;
     while walk.next(&mut entry)?.is_some() {
-        let covered: i64 = (entry.chunks.iter())
-            .map(|chunk| chunk.max.saturating_sub(chunk.min))
-            .fold(0, i64::saturating_add);
+        // From the first sample to the last, gaps included.
+        let ends = entry.chunks.first().zip(entry.chunks.last());
+        let covered = ends.map_or(0, |(first, last)| last.max.saturating_sub(first.min));
         let uncovered = length.saturating_sub(covered).max(0).cast_unsigned();
         tallies.series += 1;
         tallies.entries += entry.labels.len() as u64;
