@@ -1,4 +1,6 @@
 //! Buckets filled by Thanos list without error, and their blocks come down as their metas describe them.
+//!
+//! What to expect is read off the directories themselves; the selection in the repository holds metas and marks only.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

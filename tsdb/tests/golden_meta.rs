@@ -1,4 +1,6 @@
 //! Metas and marks written by Prometheus and Thanos survive being read and written, byte for byte.
+//!
+//! Group keys and odd marks come with the answers that Thanos gave.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

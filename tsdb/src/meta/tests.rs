@@ -1,4 +1,6 @@
 //! Promises of `meta.json`: exact text, tolerance, typed refusals, round trips.
+//!
+//! The expected texts are those of the format's description; golden files are in `tests/golden_meta.rs`.
 
 use proptest::prelude::*;
 use serde_json::json;

@@ -1,4 +1,6 @@
 //! Fuzz bodies for metas and marks: any bytes give a value or an error, and a value survives being written.
+//!
+//! Property tests call them with random and with injured bytes, a fuzzer with its own.
 
 use crate::mark::{DeletionMark, Mark, NoCompactMark, NoDownsampleMark};
 use crate::meta::BlockMeta;

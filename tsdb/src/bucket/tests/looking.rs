@@ -1,4 +1,6 @@
 //! Listing, metas, marks, ranges, and what lies about in directories.
+//!
+//! Each scenario runs on every kind of bucket; chance comes from seeds, ages are set on the files.
 
 use std::time::{Duration, UNIX_EPOCH};
 

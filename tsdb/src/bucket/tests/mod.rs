@@ -1,4 +1,6 @@
 //! Promises of buckets, on the in-memory store and on a directory alike.
+//!
+//! Here are the fixtures: two blocks, buckets with and without a prefix, and faults put before any of them.
 
 mod looking;
 mod moving;

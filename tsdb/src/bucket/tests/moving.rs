@@ -1,4 +1,6 @@
 //! Whole blocks: up, down, away; interrupted at every step.
+//!
+//! Each scenario stops at every change that a crash could stop it at, then repeats the call and expects the whole block.
 
 use std::process::Command;
 
