@@ -164,7 +164,7 @@ async fn publish(
         Ok::<_, BlockError>((built, bytes))
     })
     .await??;
-    upload_block(compactor, &built.dir).await?;
+    upload_block(compactor, built.meta.ulid, &built.dir).await?;
     tracing::info!(block = %built.meta.ulid, group = group.key, samples = built.meta.stats.num_samples, "block compacted");
     if built.series_sorted > 0 {
         tracing::warn!(block = %built.meta.ulid, series = built.series_sorted, "chunks were out of order and are sorted now");
@@ -179,11 +179,11 @@ async fn publish(
     })))
 }
 
-/// Uploads the block in `dir`.
+/// Uploads the block `id`, which is in `dir`.
 ///
 /// # Errors
 /// Where the bucket or the disk refuses.
-pub(crate) async fn upload_block(compactor: &Compactor, dir: &Path) -> Result<()> {
+pub(crate) async fn upload_block(compactor: &Compactor, id: BlockId, dir: &Path) -> Result<()> {
     let now = jiff::Timestamp::from_millisecond(compactor.now().0)
         .map_err(|error| Error::Config(format!("the clock is wrong: {error}")))?;
     let options = UploadOptions {
@@ -191,11 +191,14 @@ pub(crate) async fn upload_block(compactor: &Compactor, dir: &Path) -> Result<()
         sha256: compactor.config.hash_files,
         now,
     };
-    retry::transient("uploading a block", || {
-        upload(&compactor.bucket, dir, &options)
-    })
-    .await?;
-    Ok(())
+    let attempt = || async {
+        // Nobody else has this name: if the block is visible, an attempt before this one ended well and did not hear of it.
+        if !compactor.bucket.has_block(id).await? {
+            upload(&compactor.bucket, dir, &options).await?;
+        }
+        Ok(())
+    };
+    Ok(retry::transient("uploading a block", attempt).await?)
 }
 
 /// A job on these blocks of which nothing else is known.

@@ -186,7 +186,7 @@ async fn publish(compactor: &Compactor, source: &BlockMeta, made: Downsampled) -
         Ok::<_, BlockError>((dir, meta, bytes))
     })
     .await??;
-    upload_block(compactor, &dir).await?;
+    upload_block(compactor, meta.ulid, &dir).await?;
     tracing::info!(block = %meta.ulid, source = %source.ulid, resolution_ms = meta.resolution().0, "block downsampled");
     Ok(Job {
         kind: JobKind::Downsample,

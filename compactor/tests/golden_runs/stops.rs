@@ -7,30 +7,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use compactor::{Config, Outcome, Report};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tsdb::testing::golden;
+use tsdb::time::Millis;
 
 use crate::scenarios::{SCENARIOS, differences, now, strings};
 use crate::state::{Objects, block_of, metas};
 use crate::{corpus, flags, run, state};
 
+/// Some time after all blocks of the corpus were made.
+const LATER: Millis = Millis(1_800_000_000_000);
+
 /// A scenario on the disk.
 struct Case<'a> {
     scenario: &'a Value,
+    now: Millis,
     dir: tempfile::TempDir,
 }
 
 impl<'a> Case<'a> {
-    fn new(scenario: &'a Value) -> Self {
+    fn new(scenario: &'a Value, now: Millis) -> Self {
         let case = Self {
             scenario,
+            now,
             dir: tempfile::tempdir().unwrap(),
         };
         fs::create_dir(case.bucket()).unwrap();
-        corpus::lay_out(
-            scenario["input"].as_str().unwrap(),
-            &case.bucket(),
-            now(scenario),
-        );
+        corpus::lay_out(scenario["input"].as_str().unwrap(), &case.bucket(), now);
         case
     }
 
@@ -46,7 +49,7 @@ impl<'a> Case<'a> {
     }
 
     fn run(&self) -> Report {
-        run(&self.bucket(), self.config().unwrap(), now(self.scenario))
+        run(&self.bucket(), self.config().unwrap(), self.now)
     }
 
     fn name(&self) -> &str {
@@ -62,7 +65,7 @@ fn golden_injuries_stop_nothing_but_the_injured() {
         .iter()
         .filter(|scenario| scenario["exit_code"] != 0)
     {
-        let case = Case::new(scenario);
+        let case = Case::new(scenario, now(scenario));
         // Flags that can never work stop ours too.
         if case.config().is_ok() {
             check(&case);
@@ -70,6 +73,49 @@ fn golden_injuries_stop_nothing_but_the_injured() {
         }
     }
     assert!(looked_at > 0, "the corpus has no injuries");
+}
+
+/// Every packed bucket, whatever is wrong with it and whether or not the corpus has a run over it.
+#[test]
+fn golden_buckets_lose_nothing_in_a_run() {
+    let archives = fs::read_dir(golden::path("services/compact_scenarios/inputs")).unwrap();
+    let mut looked_at = 0;
+    for path in archives.map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let input = name.strip_suffix(".tar.gz").unwrap();
+        let flags = ["--consistency-delay=0s"];
+        let scenario = json!({ "scenario": input, "input": input, "flags": flags });
+        let case = Case::new(&scenario, LATER);
+        let before = state::read(&case.bucket());
+        let report = case.run();
+        let after = state::read(&case.bucket());
+        assert!(report.failures.is_empty(), "{input}: {:?}", report.failures);
+        check_fences(input, &report, &after);
+        check_nothing_is_lost(input, &without_deleted(&before, &report), &after);
+        case.run();
+        let again = state::read(&case.bucket());
+        assert_eq!(
+            differences(&again, &after),
+            Vec::<String>::new(),
+            "{input}: a second run"
+        );
+        looked_at += 1;
+    }
+    assert!(looked_at > 0, "the corpus has no buckets");
+}
+
+/// The objects of blocks that were not due for deletion.
+fn without_deleted(objects: &Objects, report: &Report) -> Objects {
+    let deleted: BTreeSet<String> = report
+        .deleted
+        .iter()
+        .map(|one| one.block.to_string())
+        .collect();
+    let kept = objects
+        .iter()
+        .filter(|(name, _)| !deleted.contains(block_of(name)));
+    kept.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 fn check(case: &Case<'_>) {
@@ -166,7 +212,7 @@ fn check_sound_streams(case: &Case<'_>, report: &Report, before: &Objects, after
             .get(block)
             .is_some_and(|stream| !injured.contains(stream))
     };
-    let alone = Case::new(case.scenario);
+    let alone = Case::new(case.scenario, case.now);
     for entry in fs::read_dir(alone.bucket()).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() && !is_sound(path.file_name().unwrap().to_str().unwrap()) {

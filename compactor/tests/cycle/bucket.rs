@@ -1,0 +1,187 @@
+//! A bucket in memory with small blocks, and runs over it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use compactor::{Compactor, Config, Metrics, Report, Result, World, cycle};
+use object_store::memory::InMemory;
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
+use tsdb::block::build::{BlockBuilder, symbol_table};
+use tsdb::bucket::Bucket;
+use tsdb::bucket::upload::{UploadOptions, upload};
+use tsdb::chunk::encode_samples;
+use tsdb::id::BlockId;
+use tsdb::label::Labels;
+use tsdb::meta::{BlockMeta, ThanosMeta};
+use tsdb::sample::{Sample, Value};
+use tsdb::testing::faulty_store::{Faults, FaultyStore};
+use tsdb::time::{Clock, Millis};
+
+/// When all runs begin: long after the blocks were made.
+pub(crate) const NOW: Millis = Millis(1_800_000_000_000);
+
+const HOUR: i64 = Millis::HOUR.0;
+
+/// A clock that ticks a millisecond per question, and names that follow it.
+pub(crate) struct Ticks(pub(crate) AtomicI64);
+
+impl Clock for Ticks {
+    fn now(&self) -> Millis {
+        Millis(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl World for Ticks {
+    fn block_id(&self) -> BlockId {
+        let now = self.now().0.unsigned_abs();
+        BlockId::new(now, u128::from(now))
+    }
+}
+
+/// A bucket whose store can be made to fail, and scratch space.
+pub(crate) struct TestBucket {
+    pub(crate) store: FaultyStore,
+    pub(crate) scratch: tempfile::TempDir,
+    pub(crate) world: Arc<Ticks>,
+}
+
+impl TestBucket {
+    pub(crate) fn new() -> Self {
+        Self {
+            store: FaultyStore::new(Arc::new(InMemory::new()), Faults::default()),
+            scratch: tempfile::tempdir().unwrap(),
+            world: Arc::new(Ticks(AtomicI64::new(NOW.0))),
+        }
+    }
+
+    pub(crate) fn bucket(&self) -> Bucket {
+        Bucket::new(Arc::new(self.store.clone()), "").unwrap()
+    }
+
+    /// A block of `[from, to)` hours of one stream, with two series of a sample a minute.
+    pub(crate) async fn add(&self, number: u64, hours: (i64, i64), replica: &str) -> BlockId {
+        let id = BlockId::new(1_000_000 + number, u128::from(number));
+        let dir = make_block(self.scratch.path(), id, hours, replica);
+        let options = UploadOptions {
+            concurrency: 1,
+            sha256: false,
+            now: jiff::Timestamp::from_millisecond(NOW.0 - 100 * HOUR).unwrap(),
+        };
+        upload(&self.bucket(), &dir, &options).await.unwrap();
+        id
+    }
+
+    /// Two replicas of ten hours in blocks of two.
+    pub(crate) async fn fill(&self) {
+        for number in 0..5 {
+            let hours = i64::try_from(number).unwrap() * 2;
+            self.add(number, (hours, hours + 2), "a").await;
+            self.add(10 + number, (hours, hours + 2), "b").await;
+        }
+    }
+
+    /// The least that has an overlap of replicas and then a window to fill.
+    pub(crate) async fn fill_little(&self) {
+        self.add(0, (0, 4), "a").await;
+        self.add(1, (0, 4), "b").await;
+        self.add(2, (4, 8), "a").await;
+        self.add(3, (8, 10), "a").await;
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        let mut config = Config::new(self.scratch.path().join("data"));
+        config.consistency_delay = Millis(0);
+        config
+    }
+
+    pub(crate) async fn run(&self, config: Config) -> Result<Report> {
+        let world: Arc<dyn World> = Arc::<Ticks>::clone(&self.world);
+        let compactor = Compactor::begin(self.bucket(), config, world, Metrics::default(), "test")?;
+        cycle::run(&compactor).await
+    }
+
+    /// All objects with their contents.
+    pub(crate) async fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+        use futures::TryStreamExt as _;
+        let listing: Vec<_> = self.store.list(None).try_collect().await.unwrap();
+        let mut objects = BTreeMap::new();
+        for object in listing {
+            let bytes = self
+                .store
+                .get(&object.location)
+                .await
+                .unwrap()
+                .bytes()
+                .await
+                .unwrap();
+            objects.insert(object.location.to_string(), bytes.to_vec());
+        }
+        objects
+    }
+
+    /// Replaces an object.
+    pub(crate) async fn put(&self, path: &str, bytes: Vec<u8>) {
+        self.store
+            .put(&ObjectPath::from(path), PutPayload::from(bytes))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn delete(&self, path: &str) {
+        self.store.delete(&ObjectPath::from(path)).await.unwrap();
+    }
+}
+
+/// Metas of all visible blocks.
+pub(crate) fn metas(objects: &BTreeMap<String, Vec<u8>>) -> BTreeMap<BlockId, BlockMeta> {
+    let metas = objects
+        .iter()
+        .filter(|(name, _)| name.ends_with("/meta.json"));
+    metas
+        .map(|(_, bytes)| BlockMeta::from_json(bytes).unwrap())
+        .map(|meta| (meta.ulid, meta))
+        .collect()
+}
+
+/// Blocks with a mark of this name.
+pub(crate) fn marked(objects: &BTreeMap<String, Vec<u8>>, mark: &str) -> BTreeSet<BlockId> {
+    let names = objects
+        .keys()
+        .filter_map(|name| name.strip_suffix(mark)?.strip_suffix('/'));
+    names.map(|name| BlockId::parse(name).unwrap()).collect()
+}
+
+fn make_block(parent: &Path, id: BlockId, hours: (i64, i64), replica: &str) -> std::path::PathBuf {
+    let symbols = symbol_table(["__name__", "up", "down"]).unwrap();
+    let mut builder = BlockBuilder::create(parent, id, symbols, 512 << 20).unwrap();
+    for name in ["down", "up"] {
+        let times = (hours.0 * HOUR..hours.1 * HOUR).step_by(60_000);
+        let samples: Vec<_> = times
+            .map(|t| Sample {
+                t,
+                value: Value::Float(f64::from(u32::try_from(t / 60_000).unwrap())),
+            })
+            .collect();
+        let labels = Labels::from_pairs([("__name__", name)]);
+        builder
+            .series(&labels, &encode_samples(&samples).unwrap())
+            .unwrap();
+    }
+    let mut meta = BlockMeta {
+        ulid: id,
+        min_time: Millis(hours.0 * HOUR),
+        max_time: Millis(hours.1 * HOUR),
+        thanos: Some(ThanosMeta {
+            labels: Labels::from_pairs([("cluster", "one"), ("replica", replica)]),
+            source: "sidecar".into(),
+            ..ThanosMeta::default()
+        }),
+        ..BlockMeta::default()
+    };
+    meta.compaction.level = 1;
+    meta.compaction.sources = vec![id];
+    builder.finish(meta, false).unwrap().unwrap().0
+}

@@ -1,0 +1,7 @@
+//! Runs over small buckets in memory, each test a fact.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod bucket;
+mod crashes;
+mod facts;
