@@ -8,6 +8,7 @@ mod clock;
 mod command;
 mod objstore;
 mod output;
+mod progress;
 mod shutdown;
 mod telemetry;
 
@@ -15,6 +16,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
+use clap::error::ErrorKind;
 use command::Outcome;
 
 fn main() -> ExitCode {
@@ -28,7 +30,7 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    telemetry::start(&cli.log, cli::LogLevel::Info);
+    telemetry::start(&cli.log, command::log_level(&cli));
     shutdown::listen();
     match command::run(cli) {
         Ok(outcome) => ExitCode::from(outcome as u8),
@@ -48,5 +50,9 @@ fn main() -> ExitCode {
 fn parse(arguments: &[OsString]) -> Result<cli::Cli, clap::Error> {
     let mut command = cli::command();
     let matches = command.try_get_matches_from_mut(arguments)?;
+    if let Some(flag) = cli::service::requested(&matches) {
+        let text = format!("--{flag} comes with the service; this version makes one pass and ends");
+        return Err(command.error(ErrorKind::UnknownArgument, text));
+    }
     cli::Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

@@ -19,6 +19,8 @@ pub(crate) enum BlockCommand {
     ///
     /// The inputs are never touched; the result appears as DIR/<ULID>, whole or not at all.
     Compact(CompactBlocksFlags),
+    /// Make a block of lower resolution
+    Downsample(DownsampleBlockFlags),
     /// Write the index header that a store gateway keeps
     IndexHeader(IndexHeaderFlags),
     /// Check every byte that a block promises; exit 3 where one does not hold
@@ -64,6 +66,37 @@ pub(crate) struct CompactBlocksFlags {
 pub(crate) enum Dedup {
     /// As Thanos merges scrapers of the same targets.
     Penalty,
+}
+
+/// Flags of `downsample`.
+#[derive(Debug, Args)]
+pub(crate) struct DownsampleBlockFlags {
+    /// Resolutions to make; 1h of a raw block goes through 5m.
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        value_enum,
+        value_delimiter = ',',
+        required = true
+    )]
+    pub(crate) resolution: Vec<Level>,
+    /// Directory to put the new blocks into; made if absent.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Block directory.
+    #[arg(value_name = "BLOCK")]
+    pub(crate) block: PathBuf,
+}
+
+/// A resolution of downsampled blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Level {
+    /// One sample in five minutes.
+    #[value(name = "5m")]
+    FiveMinutes,
+    /// One sample in an hour.
+    #[value(name = "1h")]
+    OneHour,
 }
 
 /// Flags of `index-header`.

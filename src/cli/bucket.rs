@@ -1,10 +1,12 @@
 //! `stratal bucket …`, also as `stratal tools bucket …`: Thanos' flags, and our forms of output.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use tsdb::time::Millis;
 
-use super::shared::{ObjstoreFlags, SelectorFlags, TimeFlags};
+use super::shared::{self, HashFunc, ObjstoreFlags, RetentionFlags, SelectorFlags, TimeFlags};
 use super::value;
 
 /// What all tools for buckets take, and which of them.
@@ -29,6 +31,12 @@ pub(crate) enum BucketCommand {
     Verify(VerifyFlags),
     /// Put a mark on blocks, or remove it
     Mark(MarkFlags),
+    /// Delete blocks whose deletion mark is old enough, and partial uploads
+    Cleanup(CleanupFlags),
+    /// Mark blocks past their retention for deletion
+    Retention(ApplyRetentionFlags),
+    /// Downsample until nothing is due
+    Downsample(DownsampleFlags),
 }
 
 /// Flags of `ls`.
@@ -164,4 +172,60 @@ pub(crate) enum Marker {
     /// Not to be downsampled.
     #[value(name = "no-downsample-mark.json")]
     NoDownsample,
+}
+
+/// Delays of what deletes.
+#[derive(Debug, Args)]
+pub(crate) struct DelayFlags {
+    /// Age below which a block may still be on its way.
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = value::millis)]
+    pub(crate) consistency_delay: Millis,
+    /// Time between a block's deletion mark and its deletion.
+    #[arg(long, value_name = "DURATION", default_value = "48h", value_parser = value::millis)]
+    pub(crate) delete_delay: Millis,
+    /// Block metas fetched at the same time.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) block_sync_concurrency: usize,
+}
+
+/// Flags of `cleanup`.
+#[derive(Debug, Args)]
+pub(crate) struct CleanupFlags {
+    /// Which blocks.
+    #[command(flatten)]
+    pub(crate) selector: SelectorFlags,
+    /// When.
+    #[command(flatten)]
+    pub(crate) delay: DelayFlags,
+}
+
+/// Flags of `retention`.
+#[derive(Debug, Args)]
+pub(crate) struct ApplyRetentionFlags {
+    /// Which blocks.
+    #[command(flatten)]
+    pub(crate) selector: SelectorFlags,
+    /// When.
+    #[command(flatten)]
+    pub(crate) delay: DelayFlags,
+    /// How long to keep them.
+    #[command(flatten)]
+    pub(crate) retention: RetentionFlags,
+}
+
+/// Flags of `downsample`.
+#[derive(Debug, Args)]
+pub(crate) struct DownsampleFlags {
+    /// Scratch directory; one run at a time holds it.
+    #[arg(long, value_name = "DIR", default_value = "./data")]
+    pub(crate) data_dir: PathBuf,
+    /// Blocks downsampled at the same time.
+    #[arg(long = "downsample.concurrency", value_name = "N", default_value_t = 1)]
+    pub(crate) concurrency: usize,
+    /// Files of one block downloaded or uploaded at the same time.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) block_files_concurrency: usize,
+    /// Hash of uploaded files that meta.json should name: SHA256, or nothing.
+    #[arg(long, value_name = "FUNC", default_value = "", hide_default_value = true, value_parser = shared::hash_func)]
+    pub(crate) hash_func: HashFunc,
 }

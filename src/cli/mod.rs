@@ -6,6 +6,9 @@
 
 pub(crate) mod block;
 pub(crate) mod bucket;
+pub(crate) mod compact;
+pub(crate) mod demo;
+pub(crate) mod service;
 pub(crate) mod shared;
 mod switch;
 mod value;
@@ -79,6 +82,8 @@ pub(crate) enum LogFormat {
 /// The commands, in the order of the help text.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Compact, downsample and clean a bucket, once
+    Compact(Box<compact::CompactFlags>),
     /// Tools for buckets: list, inspect, verify, mark, clean up
     Bucket(Box<bucket::BucketFlags>),
     /// Tools for block directories on local disks
@@ -87,6 +92,8 @@ pub(crate) enum Command {
     /// The tools under the names that they have in Thanos
     #[command(subcommand)]
     Tools(ToolsCommand),
+    /// Show all of it on generated data, in a minute at most
+    Demo(demo::DemoFlags),
     /// Print a completion script for a shell
     Completions {
         /// Shell to complete for.
@@ -112,5 +119,11 @@ pub(crate) enum ToolsCommand {
 
 /// The whole tree, ready to parse.
 pub(crate) fn command() -> clap::Command {
-    switch::with_twins(Cli::command())
+    let command = Cli::command()
+        .mut_subcommand("compact", service::compact)
+        .mut_subcommand("bucket", service::bucket)
+        .mut_subcommand("tools", |tools| {
+            tools.mut_subcommand("bucket", service::bucket)
+        });
+    switch::with_twins(command)
 }

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use tsdb::time::Millis;
 
 use super::value;
 
@@ -50,6 +51,20 @@ pub(crate) struct SelectorFlags {
     pub(crate) selector_relabel_config: Option<String>,
 }
 
+/// How long to keep samples of each resolution; zero is for ever.
+#[derive(Debug, Args)]
+pub(crate) struct RetentionFlags {
+    /// How long to keep raw samples; 0d is for ever.
+    #[arg(long = "retention.resolution-raw", value_name = "DURATION", default_value = "0d", value_parser = value::millis, help_heading = "Retention")]
+    pub(crate) retention_raw: Millis,
+    /// How long to keep samples of resolution 5 minutes; 0d is for ever.
+    #[arg(long = "retention.resolution-5m", value_name = "DURATION", default_value = "0d", value_parser = value::millis, help_heading = "Retention")]
+    pub(crate) retention_5m: Millis,
+    /// How long to keep samples of resolution 1 hour; 0d is for ever.
+    #[arg(long = "retention.resolution-1h", value_name = "DURATION", default_value = "0d", value_parser = value::millis, help_heading = "Retention")]
+    pub(crate) retention_1h: Millis,
+}
+
 /// Times between which a block must lie.
 #[derive(Debug, Args)]
 pub(crate) struct TimeFlags {
@@ -59,4 +74,22 @@ pub(crate) struct TimeFlags {
     /// End of the time range of blocks to look at.
     #[arg(long = "max-time", value_name = "TIME", default_value = "9999-12-31T23:59:59Z", value_parser = value::moment, allow_hyphen_values = true, help_heading = "Bucket")]
     pub(crate) max_time: value::Moment,
+}
+
+/// Hash of uploaded files that `meta.json` should name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HashFunc {
+    /// None.
+    None,
+    /// SHA-256.
+    Sha256,
+}
+
+/// `SHA256`, or nothing.
+pub(crate) fn hash_func(text: &str) -> Result<HashFunc, String> {
+    match text {
+        "" => Ok(HashFunc::None),
+        "SHA256" => Ok(HashFunc::Sha256),
+        _ => Err("must be SHA256 or empty".to_owned()),
+    }
 }

@@ -1,7 +1,6 @@
 //! `stratal bucket …`: one function per tool, in the order of the help text.
 //!
-//! The work is done by `bucket_tools`; here flags become options and results become text.
-//! Where a tool finds damage, the exit code is 3.
+//! `cleanup`, `retention` and `downsample` are steps of the compactor; the others only look, and are in `bucket_tools`.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -11,16 +10,21 @@ use anyhow::Context as _;
 use bucket_tools::report::Format;
 use bucket_tools::select::Selection;
 use bucket_tools::{inspect, ls, mark, verify};
+use compactor::config::Config;
+use compactor::metrics::Metrics;
+use compactor::{Compactor, Report, cycle};
+use prometheus_client::registry::Registry;
 use tsdb::bucket::Bucket;
 use tsdb::id::BlockId;
 use tsdb::time::Interval;
 
-use super::Outcome;
 use super::open::{self, Usage};
+use super::{Outcome, compact};
 use crate::cli::bucket::{
-    BucketCommand, BucketFlags, Form, InspectFlags, LsFlags, MarkFlags, Marker, VerifyFlags,
+    ApplyRetentionFlags, BucketCommand, BucketFlags, CleanupFlags, DelayFlags, DownsampleFlags,
+    Form, InspectFlags, LsFlags, MarkFlags, Marker, VerifyFlags,
 };
-use crate::cli::shared::TimeFlags;
+use crate::cli::shared::{HashFunc, SelectorFlags, TimeFlags};
 use crate::{clock, output};
 
 /// Blocks verified side by side; each is read by one thread.
@@ -37,6 +41,9 @@ pub(super) fn run(flags: &BucketFlags) -> anyhow::Result<Outcome> {
         BucketCommand::Inspect(flags) => look(&bucket, flags),
         BucketCommand::Verify(flags) => check(&bucket, flags),
         BucketCommand::Mark(flags) => put_mark(&bucket, flags),
+        BucketCommand::Cleanup(flags) => cleanup(bucket, flags),
+        BucketCommand::Retention(flags) => retention(bucket, flags),
+        BucketCommand::Downsample(flags) => downsample(bucket, flags),
     }
 }
 
@@ -129,6 +136,65 @@ fn put_mark(bucket: &Bucket, flags: &MarkFlags) -> anyhow::Result<Outcome> {
         tracing::info!(%block, mark, outcome = ?outcome, "mark");
     }
     Ok(Outcome::Done)
+}
+
+fn cleanup(bucket: Bucket, flags: &CleanupFlags) -> anyhow::Result<Outcome> {
+    let scratch = Scratch::new("cleanup")?;
+    let config = tool_config(&scratch, &flags.selector, &flags.delay)?;
+    step(bucket, config, async |compactor| {
+        cycle::cleanup(compactor).await
+    })
+}
+
+fn retention(bucket: Bucket, flags: &ApplyRetentionFlags) -> anyhow::Result<Outcome> {
+    let scratch = Scratch::new("retention")?;
+    let config = Config {
+        retention: compact::retention(&flags.retention),
+        // Whoever calls this tool by hand may keep blocks for less than downsampling needs.
+        downsample: false,
+        ..tool_config(&scratch, &flags.selector, &flags.delay)?
+    };
+    step(bucket, config, async |compactor| {
+        cycle::apply_retention(compactor).await
+    })
+}
+
+fn downsample(bucket: Bucket, flags: &DownsampleFlags) -> anyhow::Result<Outcome> {
+    let config = Config {
+        downsamplings: compact::at_least_one("downsample.concurrency", flags.concurrency)?,
+        files: compact::at_least_one("block-files-concurrency", flags.block_files_concurrency)?,
+        hash_files: flags.hash_func == HashFunc::Sha256,
+        consistency_delay: tsdb::time::Millis(0),
+        ..Config::new(flags.data_dir.clone())
+    };
+    step(bucket, config, async |compactor| {
+        cycle::downsample(compactor).await
+    })
+}
+
+fn step(
+    bucket: Bucket,
+    config: Config,
+    work: impl AsyncFnOnce(&Compactor) -> compactor::Result<Report>,
+) -> anyhow::Result<Outcome> {
+    let metrics = Metrics::register(&mut Registry::default());
+    let compactor = compact::begin(bucket, config, metrics)?;
+    let report = open::block_on(work(&compactor))??;
+    Ok(compact::finish(&report))
+}
+
+fn tool_config(
+    scratch: &Scratch,
+    selector: &SelectorFlags,
+    delay: &DelayFlags,
+) -> anyhow::Result<Config> {
+    Ok(Config {
+        shard: open::selector(selector)?,
+        consistency_delay: delay.consistency_delay,
+        delete_delay: delay.delete_delay,
+        metas: compact::at_least_one("block-sync-concurrency", delay.block_sync_concurrency)?,
+        ..Config::new(scratch.0.clone())
+    })
 }
 
 fn times(flags: &TimeFlags) -> Interval {

@@ -5,12 +5,14 @@
 
 mod block;
 mod bucket;
+mod compact;
+mod demo;
 mod documentation;
 mod open;
 
 pub(crate) use open::Usage;
 
-use crate::cli::{self, Cli, Command, ToolsCommand};
+use crate::cli::{self, Cli, Command, LogLevel, ToolsCommand};
 use crate::output;
 
 /// How a command ended; the number is the exit code.
@@ -26,6 +28,14 @@ pub(crate) enum Outcome {
     NeedsPerson = 3,
 }
 
+/// What to log where the flags say nothing: the demo tells its own story.
+pub(crate) fn log_level(cli: &Cli) -> LogLevel {
+    match cli.command {
+        Some(Command::Demo(_)) => LogLevel::Warn,
+        _ => LogLevel::Info,
+    }
+}
+
 /// Runs what the command line asks for.
 ///
 /// # Errors
@@ -36,12 +46,14 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
             output::text(&cli::command().render_long_help().to_string())?;
             Ok(Outcome::Done)
         }
+        Some(Command::Compact(flags)) => compact::run(&flags),
         Some(Command::Bucket(flags) | Command::Tools(ToolsCommand::Bucket(flags))) => {
             bucket::run(&flags)
         }
         Some(Command::Block(command) | Command::Tools(ToolsCommand::Block(command))) => {
             block::run(command)
         }
+        Some(Command::Demo(flags)) => demo::run(&flags),
         Some(Command::Completions { shell }) => documentation::completions(shell),
         Some(Command::Man { out }) => documentation::man(out.as_deref()),
     }

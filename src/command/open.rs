@@ -1,4 +1,4 @@
-//! What the flags that many commands share stand for: a bucket, a choice of blocks, an event loop.
+//! What the flags that many commands share stand for: a bucket, a choice of blocks, the world, an event loop.
 //!
 //! A mistake in the flags themselves is a [`Usage`] error, which is exit code 2; a configuration that cannot be read or
 //! does not make sense is a failure like others.
@@ -9,10 +9,12 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use tsdb::bucket::Bucket;
+use tsdb::id::BlockId;
 use tsdb::relabel::{Actions, Relabel, RelabelConfig};
+use tsdb::time::{Clock, Millis};
 
 use crate::cli::shared::{ObjstoreFlags, SelectorFlags};
-use crate::objstore;
+use crate::{clock, objstore};
 
 /// A command line that can never work; the text says what to change.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +63,32 @@ fn content(file: Option<&Path>, text: Option<&str>) -> anyhow::Result<Option<Str
 /// # Errors
 /// Where the loop cannot be had.
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    Ok(runtime()?.block_on(work))
+}
+
+/// An event loop.
+///
+/// # Errors
+/// Where it cannot be had.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("start the event loop")?;
-    Ok(runtime.block_on(work))
+        .context("start the event loop")
+}
+
+/// The real time, and names made of it.
+#[derive(Debug)]
+pub(super) struct System;
+
+impl Clock for System {
+    fn now(&self) -> Millis {
+        clock::now()
+    }
+}
+
+impl compactor::World for System {
+    fn block_id(&self) -> BlockId {
+        clock::fresh_id()
+    }
 }

@@ -4,6 +4,7 @@
 
 mod compact;
 mod digest;
+mod downsample;
 mod generate;
 mod index_header;
 mod look;
@@ -20,6 +21,7 @@ pub(super) fn run(command: BlockCommand) -> anyhow::Result<Outcome> {
     match command {
         BlockCommand::Digest(flags) => digest::run(&flags),
         BlockCommand::Compact(flags) => compact::run(&flags),
+        BlockCommand::Downsample(flags) => downsample::run(&flags),
         BlockCommand::IndexHeader(flags) => index_header::run(&flags),
         BlockCommand::Verify(flags) => verify::run(&flags),
         BlockCommand::Analyze(flags) => look::analyze(&flags),
