@@ -10,6 +10,7 @@
 //! metric family. Memory is bounded by one series' samples and one row per target.
 
 pub mod catalog;
+mod labels;
 mod schedule;
 mod stream;
 

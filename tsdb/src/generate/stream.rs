@@ -6,7 +6,8 @@
 
 use xxhash_rust::xxh64::xxh64;
 
-use super::catalog::{Kind, Metric, SHARES};
+use super::catalog::{Kind, Metric};
+use super::labels::SHARES;
 
 /// Rates are in this fraction of one.
 const FRACTION_BITS: u32 = 8;
