@@ -13,6 +13,8 @@
 mod choose;
 mod make;
 
+use std::path::Path;
+
 use tsdb::id::BlockId;
 use tsdb::meta::BlockMeta;
 
@@ -95,7 +97,7 @@ async fn attempt(compactor: &Compactor, view: &View, group: &Group) -> Result<St
         .stop
         .or(make(compactor, group, &planned, &dir))
         .await;
-    work_dir::remove(&dir)?;
+    leave(&dir, &made)?;
     let job = match made? {
         Made::Excluded => return Ok(Step::Progress),
         Made::Nothing { emptied } => return mark_empty(compactor, group, &planned, emptied).await,
@@ -126,6 +128,14 @@ async fn input_bytes(compactor: &Compactor, planned: &[&BlockMeta]) -> Result<u6
     Ok(sum)
 }
 
+/// Removes a job's directory, unless the job was dropped: then a thread may still write there, and the next run removes it.
+pub(crate) fn leave<T>(dir: &Path, done: &Result<T>) -> Result<()> {
+    if matches!(done, Err(Error::Stopped)) {
+        return Ok(());
+    }
+    work_dir::remove(dir)
+}
+
 /// Goes on from a block that an earlier run uploaded before it was cut off.
 async fn use_published(
     compactor: &Compactor,
@@ -141,7 +151,7 @@ async fn use_published(
     };
     let dir = compactor.work_dir.compaction(&group.key);
     let fetched = compactor.stop.or(fetch(compactor, found, &dir)).await;
-    work_dir::remove(&dir)?;
+    leave(&dir, &fetched)?;
     if let Fetched::Damaged(fact) = fetched? {
         compactor.fence(found.ulid, &fact).await?;
         return Ok(Some(Step::Progress));

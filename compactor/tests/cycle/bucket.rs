@@ -61,6 +61,14 @@ impl TestBucket {
         Bucket::new(Arc::new(self.store.clone()), "").unwrap()
     }
 
+    /// A bucket in `dir` rather than in memory, whose store fails as told.
+    pub(crate) fn on_disk(dir: &Path, faults: Faults) -> (Bucket, FaultyStore) {
+        let mut bucket = Bucket::open_local(dir, "").unwrap();
+        let store = FaultyStore::new(Arc::clone(&bucket.store), faults);
+        bucket.store = Arc::new(store.clone());
+        (bucket, store)
+    }
+
     /// A block of `[from, to)` hours of one stream, with two series of a sample a minute.
     pub(crate) async fn add(&self, number: u64, hours: (i64, i64), replica: &str) -> BlockId {
         let id = BlockId::new(1_000_000 + number, u128::from(number));
@@ -154,7 +162,12 @@ pub(crate) fn marked(objects: &BTreeMap<String, Vec<u8>>, mark: &str) -> BTreeSe
     names.map(|name| BlockId::parse(name).unwrap()).collect()
 }
 
-fn make_block(parent: &Path, id: BlockId, hours: (i64, i64), replica: &str) -> std::path::PathBuf {
+pub(crate) fn make_block(
+    parent: &Path,
+    id: BlockId,
+    hours: (i64, i64),
+    replica: &str,
+) -> std::path::PathBuf {
     let symbols = symbol_table(["__name__", "up", "down"]).unwrap();
     let mut builder = BlockBuilder::create(parent, id, symbols, 512 << 20).unwrap();
     for name in ["down", "up"] {

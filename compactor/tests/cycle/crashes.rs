@@ -9,7 +9,11 @@ use tsdb::time::Millis;
 use crate::bucket::{TestBucket, marked, metas};
 
 /// What must hold whenever anybody looks.
-fn check_invariants(objects: &BTreeMap<String, Vec<u8>>, sources: &BTreeSet<BlockId>, place: &str) {
+pub(crate) fn check_invariants(
+    objects: &BTreeMap<String, Vec<u8>>,
+    sources: &BTreeSet<BlockId>,
+    place: &str,
+) {
     let doomed = marked(objects, "deletion-mark.json");
     let mut safe = BTreeSet::new();
     for (id, meta) in metas(objects) {

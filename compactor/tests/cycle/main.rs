@@ -5,3 +5,4 @@
 mod bucket;
 mod crashes;
 mod facts;
+mod on_disk;
