@@ -1,5 +1,7 @@
 //! Merges blocks into one: `cargo run --release --example merge -- OUT BLOCK...`.
 
+#![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
+
 use std::error::Error;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! Prints the first samples of the series that a selector matches: `cargo run --example read -- BLOCK '{__name__="up"}'`.
 
+#![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
+
 use std::error::Error;
 use std::path::Path;
 

@@ -6,7 +6,7 @@
 //! 4  source   block   bucket                                            files and object storage: the only I/O, the only async
 //! 3  matcher  relabel  postings  merge  digest  generate  openmetrics   algorithms over decoded things
 //! 2  chunk    segment   index   tombstone   meta   mark                 formats: bytes in, values out; no I/O, no clock
-//! 1  error    codec   time   id   label   histogram   sample   budget   primitives
+//! 1  error    float   codec   time   id   label   histogram   sample   budget   primitives
 //! ```
 
 #[cfg(not(target_pointer_width = "64"))]
@@ -16,6 +16,7 @@ pub mod budget;
 pub mod chunk;
 pub mod codec;
 pub mod error;
+pub mod float;
 pub mod histogram;
 pub mod id;
 pub mod index;

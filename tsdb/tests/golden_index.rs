@@ -2,6 +2,11 @@
 //!
 //! Golden blocks were written by Prometheus since 3.7, so ours must come out byte for byte.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where its data is not as it must be"
+)]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

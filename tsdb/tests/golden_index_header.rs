@@ -2,6 +2,11 @@
 //!
 //! The answers in `expected.json` were given by Thanos' own reader: names, values, ranges, symbols, and what is not there.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where its data is not as it must be"
+)]
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;

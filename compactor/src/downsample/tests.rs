@@ -1,3 +1,5 @@
+//! Windows of floats against a slow reference, and what happens at the edges.
+
 use tsdb::chunk::aggregate::{Aggregate, AggregateView};
 use tsdb::chunk::{Chunk, Encoding, decode, xor};
 use tsdb::meta::Resolution;

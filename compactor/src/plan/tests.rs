@@ -1,3 +1,5 @@
+//! The planner by tables of blocks, and against a naive version.
+
 use proptest::prelude::*;
 
 use super::*;

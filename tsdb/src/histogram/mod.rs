@@ -15,7 +15,7 @@ pub mod ops;
 pub mod reset;
 pub mod zero;
 
-use crate::sample::is_stale;
+use crate::float::is_stale;
 
 /// Schema of histograms with custom bucket bounds.
 pub const CUSTOM_BUCKETS_SCHEMA: i32 = -53;

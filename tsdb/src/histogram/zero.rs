@@ -6,7 +6,7 @@
 
 use super::FloatHistogram;
 use super::bounds::{lower, upper};
-use crate::sample::add;
+use crate::float::add;
 
 impl FloatHistogram {
     /// Zero count and threshold after widening the zero bucket to `threshold` or, where needed, a little further.

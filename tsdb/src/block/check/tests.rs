@@ -1,3 +1,5 @@
+//! Sound blocks have no findings; each injury has its own.
+
 use std::path::PathBuf;
 
 use super::*;

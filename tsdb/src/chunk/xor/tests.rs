@@ -1,3 +1,5 @@
+//! Vectors of real chunks, round trips, and bytes that are no chunk.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -16,7 +16,7 @@ use super::bounds::upper;
 use super::buckets::{self, Layout};
 use super::{FloatHistogram, Histogram, ResetHint, Span};
 use crate::error::{Error, Result};
-use crate::sample::{add, sub};
+use crate::float::{add, sub};
 
 impl Histogram {
     /// The same histogram with float counts and absolute buckets.

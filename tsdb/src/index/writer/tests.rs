@@ -130,69 +130,50 @@ fn an_index_without_series_has_a_list_of_all_of_them() {
     }
 }
 
+/// Adds a series behind another; `want` is its number or the refusal.
+fn check_second(labels: &[(u32, u32)], chunks: &[ChunkMeta], want: &str) {
+    let mut stage = stage();
+    stage
+        .add(
+            &pairs(&[(2, 3), (5, 0)]),
+            &[chunk(0, 10, 8), chunk(20, 30, 18)],
+        )
+        .unwrap();
+    let got = stage.add(&pairs(labels), chunks);
+    let got = got.map_or_else(|error| error.to_string(), |series| series.0.to_string());
+    assert_eq!(got, want);
+}
+
 #[test]
-fn what_would_make_a_bad_index_is_refused() {
-    fn check(labels: &[(u32, u32)], chunks: &[ChunkMeta], want: &str) {
-        let mut stage = stage();
-        stage
-            .add(
-                &pairs(&[(2, 3), (5, 0)]),
-                &[chunk(0, 10, 8), chunk(20, 30, 18)],
-            )
-            .unwrap();
-        let got = stage.add(&pairs(labels), chunks);
-        let got = got.map_or_else(|error| error.to_string(), |series| series.0.to_string());
-        assert_eq!(got, want);
-    }
+fn labels_that_would_make_a_bad_index_are_refused() {
     let sound = [chunk(5, 6, 18)];
     let next = [(2, 3), (5, 1)];
-    check(&next, &sound, "5");
-    check(&next, &[], "5");
-    check(&[], &sound, "series at 0x41: series out of order");
-    check(&[(2, 3)], &sound, "series at 0x41: series out of order");
-    check(
+    check_second(&next, &sound, "5");
+    check_second(&next, &[], "5");
+    check_second(&[], &sound, "series at 0x41: series out of order");
+    check_second(&[(2, 3)], &sound, "series at 0x41: series out of order");
+    check_second(
         &[(2, 3), (5, 0)],
         &sound,
         "series at 0x41: series out of order",
     );
-    check(&[(2, 3), (5, 0), (6, 0)], &sound, "5");
-    check(
+    check_second(&[(2, 3), (5, 0), (6, 0)], &sound, "5");
+    check_second(
         &[(5, 1), (2, 3)],
         &sound,
         "series at 0x41: label names out of order",
     );
-    check(
+    check_second(
         &[(5, 1), (5, 2)],
         &sound,
         "series at 0x41: label names out of order",
     );
-    check(
-        &next,
-        &[chunk(6, 5, 18)],
-        "series at 0x41: times of a chunk out of order",
-    );
-    check(
-        &next,
-        &[chunk(5, 6, 18), chunk(6, 7, 28)],
-        "series at 0x41: chunks out of order",
-    );
-    check(&next, &[chunk(5, 6, 18), chunk(7, 7, 28)], "5");
-    check(
-        &next,
-        &[chunk(5, 6, 17)],
-        "series at 0x41: chunk references out of order",
-    );
-    check(
-        &next,
-        &[chunk(5, 6, 28), chunk(7, 7, 27)],
-        "series at 0x41: chunk references out of order",
-    );
-    check(
+    check_second(
         &[(2, 3), (5, 7)],
         &sound,
         "series at 0x50: label symbol 7 is past 7",
     );
-    check(
+    check_second(
         &[(7, 3)],
         &sound,
         "series at 0x50: label symbol 7 is past 7",
@@ -279,4 +260,30 @@ proptest! {
         let (want, _) = index_model::write(&series, &["", "~"], index_model::TODAY);
         prop_assert_eq!(write(&series, &["", "~"], apart), want);
     }
+}
+
+#[test]
+fn chunks_that_would_make_a_bad_index_are_refused() {
+    let next = [(2, 3), (5, 1)];
+    check_second(
+        &next,
+        &[chunk(6, 5, 18)],
+        "series at 0x41: times of a chunk out of order",
+    );
+    check_second(
+        &next,
+        &[chunk(5, 6, 18), chunk(6, 7, 28)],
+        "series at 0x41: chunks out of order",
+    );
+    check_second(&next, &[chunk(5, 6, 18), chunk(7, 7, 28)], "5");
+    check_second(
+        &next,
+        &[chunk(5, 6, 17)],
+        "series at 0x41: chunk references out of order",
+    );
+    check_second(
+        &next,
+        &[chunk(5, 6, 28), chunk(7, 7, 27)],
+        "series at 0x41: chunk references out of order",
+    );
 }
