@@ -1,4 +1,7 @@
 //! `stratal block …`, also as `stratal tools block …`: the tools for block directories on local disks.
+//!
+//! Each takes directories as they lie on a disk, and never changes one that it was given. What they do is in
+//! [`crate::command`]; the words of the help text live here and nowhere else.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,7 @@
 //! `stratal bucket …`, also as `stratal tools bucket …`: Thanos' flags, and our forms of output.
+//!
+//! Names, short letters and defaults are those of `thanos tools bucket`; forms of output that are ours come in addition.
+//! What they do is in [`crate::command`].
 
 use std::path::PathBuf;
 use std::time::Duration;

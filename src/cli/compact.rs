@@ -1,4 +1,7 @@
 //! `stratal compact`: Thanos' flags, hidden ones included, and two of ours for scheduled runs.
+//!
+//! Every flag of `thanos compact` is here, hidden ones too. Those of the daemon are known only to say that they come with
+//! the service. What a run does with them is in [`crate::command`].
 
 use std::path::PathBuf;
 

@@ -1,3 +1,5 @@
+//! The same seed gives the same data, in the order that a block wants.
+
 use std::collections::HashSet;
 
 use super::catalog::SERIES_PER_TARGET;
