@@ -1,7 +1,7 @@
 //! A block directory opened for reading.
 //!
-//! Opening reads `meta.json` and the tombstones and looks at the other files' sizes; nothing that grows with the block is
-//! loaded. Sequential readers (merge, downsampling, checks) take windows; selective ones map the index.
+//! Opening reads `meta.json`, the tombstones and the heads of the segments and looks at the other files' sizes; nothing
+//! that grows with the block is loaded. Sequential readers (merge, downsampling, checks) take windows; selective ones map the index.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use super::file::{self, FileWindow, ReadFile, WINDOW_BYTES};
 use super::mmap::Mapped;
 use super::{CHUNKS, INDEX, META, TOMBSTONES};
+use crate::codec::Window;
 use crate::error::{Error, Result, ResultExt};
 use crate::index::reader::IndexReader;
 use crate::merge::input::Input;
 use crate::meta::BlockMeta;
+use crate::segment;
 use crate::tombstone::Tombstones;
 
 /// Bound of a `meta.json`, in bytes: a block of a year of level-1 sources has less than 1 MiB.
@@ -35,7 +37,7 @@ impl Block {
     /// Opens the block in `dir`.
     ///
     /// # Errors
-    /// Where a file is missing or unreadable, or `meta.json` or the tombstones are damaged.
+    /// Where a file is missing or unreadable, or `meta.json`, the tombstones or the head of a segment are damaged.
     pub fn open(dir: &Path) -> Result<Self> {
         let path = dir.join(META);
         let meta = file::read_small(&path, META_BYTES_MAX)?;
@@ -159,8 +161,17 @@ fn open_segments(dir: &Path) -> Result<Vec<ReadFile>> {
     names.sort_unstable();
     names
         .iter()
-        .map(|name| ReadFile::open(&dir.join(name)))
+        .map(|name| open_segment(&dir.join(name)))
         .collect()
+}
+
+/// Refuses another kind of file, or a version whose records may look otherwise: readers of records do not look at the head.
+fn open_segment(path: &Path) -> Result<ReadFile> {
+    let segment = ReadFile::open(path)?;
+    let head = usize::try_from(segment.size().min(segment::HEAD_SIZE)).expect("at most 8");
+    let mut window = segment.window(head);
+    segment::check_head(window.fill(0, head)?).at(|| path.display().to_string())?;
+    Ok(segment)
 }
 
 fn read_tombstones(path: &Path) -> Result<Tombstones> {
