@@ -1,4 +1,6 @@
 //! A bucket in memory with small blocks, and runs over it.
+//!
+//! The store fails as told; the clock ticks a millisecond per question, and names of new blocks follow it, so runs repeat.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

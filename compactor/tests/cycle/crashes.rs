@@ -1,4 +1,6 @@
 //! A machine that dies at any change to the bucket: nothing is lost, and the next run completes.
+//!
+//! After the death every visible block is whole, and every source is in a block that no mark names.
 
 use std::collections::{BTreeMap, BTreeSet};
 

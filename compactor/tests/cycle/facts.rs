@@ -1,4 +1,6 @@
 //! What a run does, and what it leaves alone.
+//!
+//! One fact a test; the buckets are those of [`super::bucket`].
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

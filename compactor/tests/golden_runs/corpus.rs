@@ -1,4 +1,6 @@
 //! Buckets of the corpus on the local disk.
+//!
+//! Packed ones are unpacked; the static bucket lies there as it is and is copied.
 
 use std::fs;
 use std::io::BufReader;

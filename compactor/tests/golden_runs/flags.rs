@@ -1,4 +1,6 @@
 //! Flags of `thanos compact` as they occur in the corpus.
+//!
+//! Only these: the command line proper is the binary's.
 
 use std::num::NonZeroUsize;
 use std::path::Path;

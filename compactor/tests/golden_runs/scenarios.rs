@@ -1,4 +1,6 @@
 //! Runs that Thanos ends well: the bucket ends the same.
+//!
+//! Objects are compared by content: JSON without names of new blocks and times, everything else by its digest.
 
 use std::collections::BTreeSet;
 use std::path::Path;

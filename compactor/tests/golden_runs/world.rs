@@ -1,4 +1,6 @@
 //! A world whose clock ticks a millisecond per question, and whose names follow it.
+//!
+//! So a run over the same bucket makes the same blocks, named alike.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
