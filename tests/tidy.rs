@@ -22,7 +22,7 @@ const BANNED_NAMES: [&str; 8] = [
     "util", "utils", "common", "helper", "helpers", "manager", "base", "misc",
 ];
 /// The crates that depend on `stratal-tsdb` and on no other of ours.
-const LEAVES: [&str; 2] = ["stratal-bucket-tools", "stratal-compactor"];
+const LEAVES: [&str; 3] = ["stratal-bucket-tools", "stratal-compactor", "stratal-query"];
 /// The only source file that may hold `unsafe`.
 const UNSAFE_FILE: &str = "tsdb/src/block/mmap.rs";
 

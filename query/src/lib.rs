@@ -1,0 +1,17 @@
+//! PromQL: text to tree, tree to values.
+//!
+//! The language is in [`syntax`]: lexer, parser, type check, printer and prettifier of Prometheus 3.14.
+//!
+//! ```
+//! use query::syntax::{Options, parse, pretty};
+//!
+//! let tree = parse("SUM(rate(x{b='2',a=\"1\"}[300])) by (job)", Options::default())?;
+//! assert_eq!(tree.to_string(), "sum by (job) (rate(x{a=\"1\",b=\"2\"}[5m]))");
+//! assert_eq!(pretty(&tree), tree.to_string());
+//! # Ok::<(), query::error::ParseErrors>(())
+//! ```
+
+pub mod error;
+pub mod syntax;
+#[cfg(feature = "testing")]
+pub mod testing;
