@@ -20,7 +20,7 @@ pub(crate) enum BlockCommand {
     Digest(DigestFlags),
     /// Merge blocks into one
     ///
-    /// The inputs are never touched; the result appears as DIR/<ULID>, whole or not at all.
+    /// The inputs are never touched; the result appears as DIR/ULID, whole or not at all.
     Compact(CompactBlocksFlags),
     /// Make a block of lower resolution
     Downsample(DownsampleBlockFlags),

@@ -6,7 +6,7 @@
 //!
 //! Because children come first, a pass bottom up is a loop over the arena, and dropping a tree is dropping a vector,
 //! however deep it is. The one exception: what computes an `offset` comes after the selector, which was there already. Duration expressions (`[2 * step()]`) are nodes of the same arena under the selector that uses
-//! them. Built by [`super::parser`], checked by [`super::types`], written by [`super::print`] and [`super::pretty`].
+//! them. Built by [`super::parser`], checked by [`super::types`], written by [`super::print`] and [`mod@super::pretty`].
 
 use tsdb::matcher::Matcher;
 

@@ -2,7 +2,7 @@
 //!
 //! Matchers are sorted, groupings stand before the arguments, numbers have no exponent, durations their largest units.
 //! A node is a list of [`Piece`]s, text or another node; a stack of pieces replaces recursion, and the widths of all
-//! nodes come from one pass bottom up. The form in many lines is [`super::pretty`].
+//! nodes come from one pass bottom up. The form in many lines is [`mod@super::pretty`].
 
 use std::borrow::Cow;
 

@@ -24,7 +24,7 @@ impl BlockMeta {
     /// Reads a `meta.json`.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where it is not JSON, not version 1, or a key has a value that it cannot have.
+    /// [`Error::Corrupt`](crate::Error::Corrupt) where it is not JSON, not version 1, or a key has a value that it cannot have.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         let mut top = Fields::parse("meta.json", bytes)?;
         top.version("version", false)?;

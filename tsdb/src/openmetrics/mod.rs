@@ -11,7 +11,7 @@
 //! types, help, units and exemplars are checked for their form and dropped. Label values are kept as they stand: Prometheus 3
 //! rewrites `le="1"` to `le="1.0"`, Prometheus 2 does not, and we do not.
 //!
-//! A time is read as Prometheus reads it, `trunc(float(seconds) x 1000)`, which can lose a millisecond; [`write`] writes a
+//! A time is read as Prometheus reads it, `trunc(float(seconds) x 1000)`, which can lose a millisecond; [`mod@write`] writes a
 //! further digit where that would happen. [`parse`] understands one line, [`read`] cuts a stream into lines.
 
 pub mod parse;

@@ -6,7 +6,7 @@
 //!                     SeriesSource ──► batches of series in label order ──► PromQL, StoreAPI, tools
 //! ```
 //!
-//! Promises, held by the conformance suite ([`conformance`], feature `testing`): series come in the order of their labels
+//! Promises, held by the conformance suite (module `conformance`, feature `testing`): series come in the order of their labels
 //! *as returned*, external labels and all; equal label sets are neighbours and not merged; every sample of the asked interval is there; hints
 //! change nothing; what is held is counted in the caller's [`Budget`] and given back when the stream is dropped. Batches
 //! are in [`batch`].
