@@ -151,3 +151,75 @@ fn check_golden(name: &str, got: &str) {
         "{name}: run with STRATAL_BLESS=1 if this is meant"
     );
 }
+
+#[test]
+fn flags_of_the_daemon_are_refused_with_a_reason() {
+    for flag in [
+        "--wait",
+        "-w",
+        "--web.disable",
+        "--http-address=x",
+        "--wait-interval=5m",
+    ] {
+        let output = check_exit(&format!("compact {flag}"), 2);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.contains("comes with the service"), "{flag}: {text}");
+    }
+    check_exit("tools bucket downsample --http-address=x", 2);
+    // Turning a switch of the daemon off asks for nothing, so only the bucket is missing.
+    let output = check_exit("compact --no-wait", 2);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("which bucket?"));
+}
+
+/// Every flag that Thanos has is known, with its twin where it is a switch: refused as the daemon's or taken.
+#[test]
+fn golden_flags_of_thanos_are_known() {
+    let text =
+        fs::read_to_string(tsdb::testing::golden::path("services/facts/flags.json")).unwrap();
+    let commands: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    let mut seen = 0;
+    for name in [
+        "compact",
+        "tools bucket ls",
+        "tools bucket inspect",
+        "tools bucket mark",
+        "tools bucket cleanup",
+        "tools bucket retention",
+        "tools bucket downsample",
+    ] {
+        let command = commands.iter().find(|one| one["command"] == name);
+        for flag in command.expect("a golden command")["flags"]
+            .as_array()
+            .unwrap()
+        {
+            check_flag(name, flag);
+            seen += 1;
+        }
+    }
+    assert!(seen > 0);
+}
+
+fn check_flag(command: &str, flag: &serde_json::Value) {
+    let name = flag["name"].as_str().unwrap();
+    let is_switch = flag["bool"].as_bool().unwrap();
+    let lines = if is_switch {
+        vec![format!("--{name}"), format!("--no-{name}")]
+    } else {
+        let default = flag["default"]
+            .as_array()
+            .and_then(|all| all.first()?.as_str());
+        vec![format!("--{name}={}", default.unwrap_or("x"))]
+    };
+    for line in lines {
+        let output = stratal(command.split(' ').chain([line.as_str()]));
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            !errors.contains("unexpected argument"),
+            "{command} {line}: {errors}"
+        );
+        assert!(
+            !errors.contains("invalid value") || line.ends_with("=x"),
+            "{command} {line}: {errors}"
+        );
+    }
+}

@@ -32,6 +32,8 @@ pub(crate) enum BlockCommand {
     Analyze(AnalyzeFlags),
     /// Print samples as promtool does
     Dump(DumpFlags),
+    /// Turn OpenMetrics text into blocks
+    Import(ImportFlags),
     /// Write blocks of generated data, the same from the same seed everywhere
     Generate(GenerateFlags),
 }
@@ -149,6 +151,23 @@ pub(crate) struct DumpFlags {
     pub(crate) block: PathBuf,
 }
 
+/// Flags of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportFlags {
+    /// Text to read, once or several times, so that memory stays bounded.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openmetrics: PathBuf,
+    /// Directory to put the new blocks into; made if absent.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Length of a block.
+    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = value::millis)]
+    pub(crate) block_duration: Millis,
+    /// Label to add to every series; repeat it for several.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
+}
+
 /// Flags of `generate`.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateFlags {
@@ -182,4 +201,13 @@ pub(crate) struct GenerateFlags {
     /// Which of a group of equal scrapers this is: same values, other times.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) replica: u32,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = pair.ok_or("write name=value")?;
+    let quoted = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    Ok((name.to_owned(), quoted.unwrap_or(value).to_owned()))
 }

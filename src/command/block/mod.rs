@@ -6,6 +6,7 @@ mod compact;
 mod digest;
 mod downsample;
 mod generate;
+mod import;
 mod index_header;
 mod look;
 mod verify;
@@ -26,6 +27,7 @@ pub(super) fn run(command: BlockCommand) -> anyhow::Result<Outcome> {
         BlockCommand::Verify(flags) => verify::run(&flags),
         BlockCommand::Analyze(flags) => look::analyze(&flags),
         BlockCommand::Dump(flags) => look::dump(&flags),
+        BlockCommand::Import(flags) => import::run(&flags),
         BlockCommand::Generate(flags) => generate::run(&flags),
     }
 }

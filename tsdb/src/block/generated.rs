@@ -69,14 +69,19 @@ pub fn write(
 fn encode(series: &Series<'_>, range: TimeRange) -> (Labels, Vec<Chunk>) {
     let (mut ts, mut vs) = (Vec::new(), Vec::new());
     series.fill(range, &mut ts, &mut vs);
+    (series.labels(), chunks(&ts, &vs))
+}
+
+/// Full chunks of these samples, the last one shorter.
+pub(crate) fn chunks(ts: &[i64], vs: &[f64]) -> Vec<Chunk> {
     let parts = ts.chunks(CHUNK_SAMPLES).zip(vs.chunks(CHUNK_SAMPLES));
-    let chunks = parts.map(|(ts, vs)| Chunk {
+    let chunk = |(ts, vs): (&[i64], &[f64])| Chunk {
         min: ts[0],
         max: ts[ts.len() - 1],
         encoding: Encoding::Xor,
         payload: xor::encode(ts, vs),
-    });
-    (series.labels(), chunks.collect())
+    };
+    parts.map(chunk).collect()
 }
 
 #[cfg(test)]

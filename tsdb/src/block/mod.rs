@@ -19,6 +19,7 @@ pub mod compact;
 pub mod digest;
 pub mod file;
 pub mod generated;
+pub mod import;
 pub mod mmap;
 pub mod reader;
 #[cfg(feature = "bucket")]
