@@ -200,8 +200,8 @@ fn golden_flags_of_thanos_are_known() {
 }
 
 fn check_flag(command: &str, flag: &serde_json::Value) {
-    let name = flag["name"].as_str().unwrap();
-    let is_switch = flag["bool"].as_bool().unwrap();
+    let name = flag["name"].as_str().expect("flags have names");
+    let is_switch = flag["bool"].as_bool().expect("switches are told apart");
     let lines = if is_switch {
         vec![format!("--{name}"), format!("--no-{name}")]
     } else {

@@ -34,7 +34,6 @@ const STOREYS: [&[&str]; 4] = [
         "relabel",
         "postings",
         "merge",
-        "downsample",
         "digest",
         "generate",
         "openmetrics",
