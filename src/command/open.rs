@@ -63,7 +63,11 @@ fn content(file: Option<&Path>, text: Option<&str>) -> anyhow::Result<Option<Str
 /// # Errors
 /// Where the loop cannot be had.
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
-    Ok(runtime()?.block_on(work))
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    // Dropping the loop would wait for a merge whose result nobody wants after a stop.
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// An event loop.

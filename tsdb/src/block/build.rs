@@ -94,7 +94,7 @@ impl BlockBuilder {
         self.stitcher.append(&self.range)?;
         let (index, _, merged) = self.stitcher.finish()?;
         index.finish()?;
-        if merged.stats.num_samples == 0 {
+        if merged.stats.num_chunks == 0 {
             return Ok(None);
         }
         meta.stats = merged.stats;

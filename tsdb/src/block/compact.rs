@@ -66,7 +66,7 @@ pub fn compact(
     let (index, _, merged) =
         merge::run(inputs, writer.index()?, writer.segments(), &merge_options)?;
     index.finish()?;
-    if merged.stats.num_samples == 0 {
+    if merged.stats.num_chunks == 0 {
         return Ok(Compacted::Empty);
     }
     meta.stats = merged.stats;
