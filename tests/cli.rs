@@ -182,6 +182,7 @@ fn golden_flags_of_thanos_are_known() {
         "compact",
         "tools bucket ls",
         "tools bucket inspect",
+        "tools bucket verify",
         "tools bucket mark",
         "tools bucket cleanup",
         "tools bucket retention",

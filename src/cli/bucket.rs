@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bucket_tools::inspect;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
 use tsdb::time::Millis;
 
@@ -64,9 +66,9 @@ pub(crate) struct LsFlags {
     /// Leave out blocks that are marked for deletion.
     #[arg(long)]
     pub(crate) exclude_delete: bool,
-    /// Give up after this time.
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = value::duration)]
-    pub(crate) timeout: Duration,
+    /// How long to wait for the bucket.
+    #[command(flatten)]
+    pub(crate) limit: LimitFlags,
 }
 
 /// Flags of `inspect`.
@@ -76,8 +78,33 @@ pub(crate) struct InspectFlags {
     #[arg(short = 'l', long, value_name = "NAME=\"VALUE\"")]
     pub(crate) selector: Vec<String>,
     /// Columns to sort by, the first first.
-    #[arg(long, value_name = "COLUMN", default_values = ["FROM", "UNTIL"], value_parser = SORT_COLUMNS)]
+    #[arg(long, value_name = "COLUMN", default_values = inspect::SORT_DEFAULT, value_parser = sort_columns())]
     pub(crate) sort_by: Vec<String>,
+    /// How to print it.
+    #[command(flatten)]
+    pub(crate) table: TableFlags,
+    /// How long to wait for the bucket.
+    #[command(flatten)]
+    pub(crate) limit: LimitFlags,
+}
+
+/// The titles of the table that Thanos has, as `--sort-by` takes them.
+fn sort_columns() -> PossibleValuesParser {
+    let columns = inspect::COLUMNS.iter().filter(|column| !column.wide);
+    PossibleValuesParser::new(columns.map(|column| column.title))
+}
+
+/// How long a tool may take.
+#[derive(Debug, Args)]
+pub(crate) struct LimitFlags {
+    /// Give up after this time.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = value::duration)]
+    pub(crate) timeout: Duration,
+}
+
+/// How to print rows.
+#[derive(Debug, Args)]
+pub(crate) struct TableFlags {
     /// Form of the table.
     #[arg(
         short = 'o',
@@ -87,26 +114,7 @@ pub(crate) struct InspectFlags {
         default_value = "table"
     )]
     pub(crate) output: Form,
-    /// Give up after this time.
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = value::duration)]
-    pub(crate) timeout: Duration,
 }
-
-const SORT_COLUMNS: [&str; 13] = [
-    "ULID",
-    "FROM",
-    "UNTIL",
-    "RANGE",
-    "UNTIL-DOWN",
-    "#SERIES",
-    "#SAMPLES",
-    "#CHUNKS",
-    "COMP-LEVEL",
-    "COMP-FAILED",
-    "LABELS",
-    "RESOLUTION",
-    "SOURCE",
-];
 
 /// Form of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -132,18 +140,34 @@ pub(crate) struct VerifyFlags {
     /// Only these checks, by Thanos' names: index_known_issues, overlapped_blocks, duplicated_compaction.
     #[arg(short = 'i', long, value_name = "ISSUE")]
     pub(crate) issues: Vec<String>,
-    /// Form of the findings.
-    #[arg(
-        short = 'o',
-        long,
-        value_name = "FORM",
-        value_enum,
-        default_value = "table"
-    )]
-    pub(crate) output: Form,
+    /// How to print it.
+    #[command(flatten)]
+    pub(crate) table: TableFlags,
     /// Refused: damage is reported, not repaired.
     #[arg(short = 'r', long, hide = true)]
     pub(crate) repair: bool,
+    /// What a repair would need; as in Thanos, nothing is done with it without one.
+    #[command(flatten)]
+    pub(crate) backup: BackupFlags,
+}
+
+/// Where a repair would save blocks, and how long it would keep them.
+#[derive(Debug, Args)]
+pub(crate) struct BackupFlags {
+    /// Path to the configuration of the bucket that a repair would copy blocks to.
+    #[arg(
+        long = "objstore-backup.config-file",
+        value_name = "FILE",
+        hide = true,
+        conflicts_with = "backup_config"
+    )]
+    pub(crate) backup_config_file: Option<PathBuf>,
+    /// The same configuration as content.
+    #[arg(long = "objstore-backup.config", value_name = "YAML", hide = true)]
+    pub(crate) backup_config: Option<String>,
+    /// Time between a repair's deletion mark and the deletion.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = value::millis, hide = true)]
+    pub(crate) delete_delay: Millis,
 }
 
 /// Flags of `mark`.

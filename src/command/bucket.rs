@@ -56,21 +56,24 @@ fn list(bucket: &Bucket, flags: &LsFlags) -> anyhow::Result<Outcome> {
         ..Selection::default()
     };
     let mut text = Vec::new();
-    within(flags.timeout, ls::run(bucket, &selection, &form, &mut text))??;
+    within(
+        flags.limit.timeout,
+        ls::run(bucket, &selection, &form, &mut text),
+    )??;
     output::stdout(|out| Ok(out.write_all(&text)?))?;
     Ok(Outcome::Done)
 }
 
 fn look(bucket: &Bucket, flags: &InspectFlags) -> anyhow::Result<Outcome> {
     let labels = flags.selector.iter().map(|text| inspect::label(text));
-    let format = format(flags.output);
+    let format = format(flags.table.output);
     let options = inspect::Options {
         labels: labels.collect::<Result<_, _>>()?,
         sort_by: flags.sort_by.clone(),
         with_marks: matches!(format, Format::Wide | Format::Json),
         ..inspect::Options::default()
     };
-    let report = within(flags.timeout, inspect::run(bucket, &options))??;
+    let report = within(flags.limit.timeout, inspect::run(bucket, &options))??;
     output::stdout(|out| Ok(report.write(format, out)?))?;
     Ok(Outcome::Done)
 }
@@ -99,7 +102,7 @@ fn check(bucket: &Bucket, flags: &VerifyFlags) -> anyhow::Result<Outcome> {
     let verified = open::block_on(verify::run(bucket, &options))??;
     output::stdout(|out| {
         if !verified.findings.is_empty() {
-            verified.report().write(format(flags.output), out)?;
+            verified.report().write(format(flags.table.output), out)?;
         }
         Ok(())
     })?;
