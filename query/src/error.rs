@@ -1,7 +1,8 @@
-//! What can go wrong, and where in the text.
+//! What can go wrong, sorted by who can help, and where in the text.
 //!
 //! A position is shown as line and column in bytes, both from one. The first error of a parse is the one to show; the
-//! others are kept because an editor can mark them.
+//! others are kept because an editor can mark them. Reactions, not causes, are the [`ErrorKind`]s: they are the error
+//! types of Prometheus' API.
 
 use std::fmt;
 
@@ -72,6 +73,65 @@ pub enum Error {
     /// The text is no valid expression.
     #[error(transparent)]
     Parse(#[from] ParseErrors),
+    /// The request makes no sense; fix it.
+    #[error("{0}")]
+    BadData(String),
+    /// The expression fails on this data.
+    #[error("{0}")]
+    Execution(String),
+    /// More would be needed than is allowed; ask for less.
+    #[error("{0}")]
+    Limit(String),
+    /// The time was up.
+    #[error("query timed out in {0}")]
+    Timeout(&'static str),
+    /// Whoever asked is gone.
+    #[error("query was canceled in {0}")]
+    Canceled(&'static str),
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] tsdb::Error),
+}
+
+/// What an answer calls the error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The request is at fault.
+    BadData,
+    /// The evaluation failed, or would have taken too much.
+    Execution,
+    /// The time was up.
+    Timeout,
+    /// Whoever asked is gone.
+    Canceled,
+    /// This program or its storage is at fault.
+    Internal,
+}
+
+impl Error {
+    /// More samples at one time than `--query.max-samples`.
+    #[must_use]
+    pub fn too_many_samples() -> Self {
+        Self::Limit(
+            "query processing would load too many samples into memory in query execution"
+                .to_owned(),
+        )
+    }
+
+    /// What to call it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Parse(_) | Self::BadData(_) => ErrorKind::BadData,
+            Self::Execution(_) | Self::Limit(_) => ErrorKind::Execution,
+            Self::Timeout(_) => ErrorKind::Timeout,
+            Self::Canceled(_) => ErrorKind::Canceled,
+            Self::Storage(error) => match error.kind() {
+                tsdb::ErrorKind::Limit => ErrorKind::Execution,
+                _ => ErrorKind::Internal,
+            },
+        }
+    }
 }
 
 /// A result of this crate.

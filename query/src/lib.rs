@@ -1,6 +1,7 @@
 //! PromQL: text to tree, tree to values.
 //!
-//! The language is in [`syntax`]: lexer, parser, type check, printer and prettifier of Prometheus 3.14.
+//! The language is in [`syntax`]: lexer, parser, type check, printer and prettifier of Prometheus 3.14. What is asked is a
+//! [`request`], what comes back a [`value`] with its [`annotation`]s, or an [`error`].
 //!
 //! ```
 //! use query::syntax::{Options, parse, pretty};
@@ -11,7 +12,10 @@
 //! # Ok::<(), query::error::ParseErrors>(())
 //! ```
 
+pub mod annotation;
 pub mod error;
+pub mod request;
 pub mod syntax;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod value;

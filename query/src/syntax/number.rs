@@ -202,6 +202,33 @@ pub fn print_number(value: f64) -> String {
     }
 }
 
+/// The shortest float that reads back, with an exponent from a million on and below a ten thousandth.
+#[must_use]
+pub fn print_general(value: f64) -> String {
+    general(&format!("{value:e}"), 6)
+}
+
+/// A float of two digits, with an exponent from a hundred on and below a ten thousandth.
+#[must_use]
+pub fn print_two_digits(value: f64) -> String {
+    general(&format!("{value:.1e}"), 2)
+}
+
+/// What Go calls `%g`, of what Rust calls `{:e}`.
+fn general(scientific: &str, exponent_end: i32) -> String {
+    let value: f64 = scientific.parse().expect("Rust reads what it writes");
+    let Some((digits, exponent)) = scientific.split_once('e') else {
+        return print_number(value);
+    };
+    let exponent: i32 = exponent.parse().expect("Rust writes an integer exponent");
+    if (-4..exponent_end).contains(&exponent) {
+        return print_number(value);
+    }
+    let digits = digits.strip_suffix(".0").unwrap_or(digits);
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,6 +251,24 @@ mod tests {
         check("1e400", Err("value out of range"));
         check("0x", Err("invalid syntax"));
         check("1_", Err("invalid syntax"));
+    }
+
+    #[test]
+    fn numbers_in_messages_have_exponents_as_in_go() {
+        fn check(value: f64, general: &str, two_digits: &str) {
+            assert_eq!(print_general(value), general);
+            assert_eq!(print_two_digits(value), two_digits);
+        }
+        check(0.0, "0", "0");
+        check(-0.033, "-0.033", "-0.033");
+        check(16.0, "16", "16");
+        check(99.9, "99.9", "1e+02");
+        check(123_456.5, "123456.5", "1.2e+05");
+        check(1e6, "1e+06", "1e+06");
+        check(0.0001, "0.0001", "0.0001");
+        check(0.000_012_34, "1.234e-05", "1.2e-05");
+        check(f64::INFINITY, "+Inf", "+Inf");
+        check(f64::NAN, "NaN", "NaN");
     }
 
     #[test]
