@@ -51,7 +51,7 @@ pub fn groups(blocks: impl IntoIterator<Item = BlockMeta>) -> Vec<Group> {
 }
 
 /// The first block's extensions without the keys that another block lacks; blocks whose extensions are no object
-/// have no say.
+/// have no say. Keys are sorted, as Go writes maps.
 fn shared_extensions(blocks: &[BlockMeta]) -> Option<Value> {
     let mut objects = blocks
         .iter()
@@ -60,7 +60,9 @@ fn shared_extensions(blocks: &[BlockMeta]) -> Option<Value> {
     for other in objects {
         shared.retain(|key, _| other.contains_key(key));
     }
-    Some(Value::Object(shared))
+    let mut shared = Value::Object(shared);
+    shared.sort_all_objects();
+    Some(shared)
 }
 
 #[cfg(test)]
@@ -117,12 +119,17 @@ mod tests {
         fn check(extensions: [Value; 3], want: Value) {
             let blocks = extensions.map(|value| block(0, 0, "a", value));
             let got = groups(blocks).remove(0).extensions.unwrap_or(Value::Null);
-            assert_eq!(got, want);
+            assert_eq!(got.to_string(), want.to_string());
         }
         check([Value::Null, Value::Null, Value::Null], Value::Null);
         check(
             [json!({"a": 1, "b": 2}), json!({"a": 3}), Value::Null],
             json!({"a": 1}),
+        );
+        let nested = json!({"b": {"z": 1, "y": 2}, "a": 3});
+        check(
+            [nested.clone(), nested, Value::Null],
+            json!({"a": 3, "b": {"y": 2, "z": 1}}),
         );
         check(
             [json!("text"), json!({"a": 1}), json!({"a": 2, "c": 3})],

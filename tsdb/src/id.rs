@@ -36,8 +36,12 @@ impl BlockId {
         if text.len() != 26 || !text.starts_with(|first: char| ('0'..='7').contains(&first)) {
             return Err(refuse());
         }
-        let ulid = Ulid::from_string(text).map_err(|_error| refuse())?;
-        Ok(Self(ulid))
+        let id = Self(Ulid::from_string(text).map_err(|_error| refuse())?);
+        // It also reads lower case; but a block is found by its directory, whose name must come back the same.
+        if id.to_string() != text {
+            return Err(refuse());
+        }
+        Ok(id)
     }
 }
 
@@ -116,6 +120,7 @@ mod tests {
             "01KYD4MZF8XNC7NH16TSFAC00",
             "81KYD4MZF8XNC7NH16TSFAC001",
             "01KYD4MZF8XNC7NH16TSFAC00U",
+            "01kyd4mzf8xnc7nh16tsfac001",
         ] {
             assert!(BlockId::parse(bad).is_err(), "{bad}");
         }

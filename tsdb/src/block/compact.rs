@@ -10,7 +10,7 @@ use super::writer::BlockWriter;
 use crate::error::{Error, Result};
 use crate::id::BlockId;
 use crate::merge::{self, MergeFunc};
-use crate::meta::{BlockMeta, Compaction, Parent, ThanosMeta};
+use crate::meta::{BlockMeta, Compaction, Extra, Parent, ThanosMeta};
 
 /// How to compact.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +117,7 @@ pub fn compacted_meta(id: BlockId, inputs: &[&BlockMeta]) -> Result<BlockMeta> {
         ulid: meta.ulid,
         min_time: meta.min_time,
         max_time: meta.max_time,
+        extra: Extra::default(),
     };
     Ok(BlockMeta {
         ulid: id,

@@ -115,6 +115,7 @@ fn read_compaction(mut fields: Fields) -> Result<Compaction> {
             ulid: parent.block_id("ulid")?,
             min_time: Millis(parent.i64("minTime")?),
             max_time: Millis(parent.i64("maxTime")?),
+            extra: parent.rest,
         });
     }
     Ok(Compaction {
@@ -172,6 +173,7 @@ fn read_file(mut file: Fields) -> Result<FileMeta> {
             Some(FileHash {
                 func: hash.string("hashFunc")?,
                 value: hash.string("value")?,
+                extra: hash.rest,
             })
         }
     };
@@ -221,9 +223,7 @@ fn write_compaction(compaction: &Compaction) -> Map<String, Value> {
         object.insert("deletable".into(), json!(true));
     }
     if !compaction.parents.is_empty() {
-        let parents = compaction.parents.iter().map(|parent| {
-            json!({"ulid": parent.ulid, "minTime": parent.min_time, "maxTime": parent.max_time})
-        });
+        let parents = compaction.parents.iter().map(write_parent);
         object.insert("parents".into(), parents.collect());
     }
     if compaction.failed {
@@ -234,6 +234,15 @@ fn write_compaction(compaction: &Compaction) -> Map<String, Value> {
     }
     add_extra(&mut object, &compaction.extra);
     object
+}
+
+fn write_parent(parent: &Parent) -> Value {
+    let mut object = Map::new();
+    object.insert("ulid".into(), json!(parent.ulid));
+    object.insert("minTime".into(), json!(parent.min_time));
+    object.insert("maxTime".into(), json!(parent.max_time));
+    add_extra(&mut object, &parent.extra);
+    object.into()
 }
 
 fn write_thanos(thanos: &ThanosMeta) -> Map<String, Value> {
@@ -293,10 +302,17 @@ fn write_file(file: &FileMeta) -> Value {
         object.insert("size_bytes".into(), json!(size));
     }
     if let Some(hash) = &file.hash {
-        let hash = json!({"hashFunc": hash.func, "value": hash.value});
-        object.insert("hash".into(), hash);
+        object.insert("hash".into(), write_hash(hash));
     }
     add_extra(&mut object, &file.extra);
+    object.into()
+}
+
+fn write_hash(hash: &FileHash) -> Value {
+    let mut object = Map::new();
+    object.insert("hashFunc".into(), json!(hash.func));
+    object.insert("value".into(), json!(hash.value));
+    add_extra(&mut object, &hash.extra);
     object.into()
 }
 

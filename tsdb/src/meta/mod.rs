@@ -11,8 +11,8 @@
 //! ```
 //!
 //! The order above is the order of the keys in the file. Keys that this program does not know follow the known ones of
-//! their object and survive a round trip (in `parents` and `hash` they are dropped). The two directions are in [`json`],
-//! the text form (that of Go's encoder) in [`go_json`]. A block is visible in a bucket by this file alone.
+//! their object and survive a round trip. The two directions are in [`json`], the text form (that of Go's encoder) in
+//! [`go_json`]. A block is visible in a bucket by this file alone.
 
 pub(crate) mod fields;
 pub mod go_json;
@@ -85,7 +85,7 @@ pub struct Compaction {
 }
 
 /// A direct input of a compacted block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parent {
     /// Its name.
     pub ulid: BlockId,
@@ -93,6 +93,8 @@ pub struct Parent {
     pub min_time: Millis,
     /// First time after it.
     pub max_time: Millis,
+    /// Unknown keys.
+    pub extra: Extra,
 }
 
 /// Resolution of a block's samples, in milliseconds: 0 raw, 300 000, 3 600 000.
@@ -161,6 +163,8 @@ pub struct FileHash {
     pub func: String,
     /// The hash in lower-case hex.
     pub value: String,
+    /// Unknown keys.
+    pub extra: Extra,
 }
 
 impl FileHash {
@@ -173,6 +177,7 @@ impl FileHash {
         Self {
             func: Self::SHA256.into(),
             value,
+            extra: Extra::default(),
         }
     }
 }

@@ -331,8 +331,8 @@ fn any_id() -> impl Strategy<Value = BlockId> {
 }
 
 fn any_file() -> impl Strategy<Value = FileMeta> {
-    let hash =
-        (any::<String>(), any::<String>()).prop_map(|(func, value)| FileHash { func, value });
+    let hash = (any::<String>(), any::<String>(), any_extra())
+        .prop_map(|(func, value, extra)| FileHash { func, value, extra });
     (
         any::<String>(),
         prop::option::of(1u64..),
@@ -384,11 +384,15 @@ fn any_thanos() -> impl Strategy<Value = ThanosMeta> {
 }
 
 fn any_compaction() -> impl Strategy<Value = Compaction> {
-    let parent = (any_id(), any::<i64>(), any::<i64>()).prop_map(|(ulid, min, max)| Parent {
-        ulid,
-        min_time: Millis(min),
-        max_time: Millis(max),
-    });
+    let parent =
+        (any_id(), any::<i64>(), any::<i64>(), any_extra()).prop_map(|(ulid, min, max, extra)| {
+            Parent {
+                ulid,
+                min_time: Millis(min),
+                max_time: Millis(max),
+                extra,
+            }
+        });
     (
         any::<u32>(),
         prop::collection::vec(any_id(), 0..3),
