@@ -1,7 +1,9 @@
 //! Floats as Prometheus means them: the marker of a series that is gone, and NaNs with the same bits everywhere.
 //!
 //! What bits a NaN born in arithmetic has is left to the processor and the optimiser. In files it must be one pattern, so
-//! sums that end in a file go through [`add`] and [`sub`].
+//! sums that end in a file go through [`add`] and [`sub`]. Sums that end in an answer go through [`add_compensated`].
+
+use std::fmt;
 
 /// Bits of the NaN that marks a series as gone. Compare bits, never values.
 pub const STALE_NAN_BITS: u64 = 0x7FF0_0000_0000_0002;
@@ -38,6 +40,52 @@ pub fn sub(a: f64, b: f64) -> f64 {
     difference
 }
 
+/// Adds `value` to a sum whose rounding error so far is kept beside it; gives both anew. The sum proper is their sum,
+/// but where it is infinite: then the error says nothing and is 0. A NaN's bits are not fixed.
+#[inline]
+#[must_use]
+pub fn add_compensated(sum: f64, error: f64, value: f64) -> (f64, f64) {
+    let total = sum + value;
+    if total.is_infinite() {
+        return (total, 0.0);
+    }
+    // What of the smaller operand did not fit into the total.
+    let lost = if sum.abs() >= value.abs() {
+        (sum - total) + value
+    } else {
+        (value - total) + sum
+    };
+    (total, error + lost)
+}
+
+/// Shows a float in the shortest digits that read back, as Go's `%g` does: below 1e-4 and from 1e6 on with an exponent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shortest(pub f64);
+
+impl fmt::Display for Shortest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Numbers with more digits before the point get an exponent.
+        const DIGITS_MAX: i32 = 6;
+        let value = self.0;
+        if value.is_nan() {
+            return f.write_str("NaN");
+        }
+        if value.is_infinite() {
+            return f.write_str(if value > 0.0 { "+Inf" } else { "-Inf" });
+        }
+        let scientific = format!("{value:e}");
+        let (digits, exponent) = scientific
+            .split_once('e')
+            .expect("scientific notation has an exponent");
+        let exponent: i32 = exponent.parse().expect("an exponent is a number");
+        if (-4..DIGITS_MAX).contains(&exponent) {
+            return write!(f, "{value}");
+        }
+        let sign = if exponent < 0 { '-' } else { '+' };
+        write!(f, "{digits}e{sign}{:02}", exponent.abs())
+    }
+}
+
 /// The first NaN among the operands, made quiet; without one, the NaN was born here.
 #[cold]
 fn arithmetic_nan(a: f64, b: f64) -> f64 {
@@ -49,6 +97,36 @@ fn arithmetic_nan(a: f64, b: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_compensated_sum_keeps_what_large_values_swallow() {
+        let sum = |values: &[f64]| {
+            let (sum, error) = values.iter().fold((0.0, 0.0), |(sum, error), value| {
+                add_compensated(sum, error, *value)
+            });
+            sum + error
+        };
+        assert_eq!(sum(&[1.0, 1e100, 1.0, -1e100]), 2.0);
+        assert_eq!(sum(&[f64::MAX, f64::MAX, 1.0]), f64::INFINITY);
+        assert_eq!(sum(&[f64::INFINITY, 1.0]), f64::INFINITY);
+        assert!(sum(&[f64::INFINITY, f64::NEG_INFINITY]).is_nan());
+    }
+
+    #[test]
+    fn floats_are_shown_as_go_shows_them() {
+        fn check(value: f64, want: &str) {
+            assert_eq!(Shortest(value).to_string(), want);
+        }
+        check(0.0, "0");
+        check(-0.0, "-0");
+        check(0.0001, "0.0001");
+        check(0.000_01, "1e-05");
+        check(999_999.5, "999999.5");
+        check(1_000_000.0, "1e+06");
+        check(-1.5e300, "-1.5e+300");
+        check(f64::NAN, "NaN");
+        check(f64::NEG_INFINITY, "-Inf");
+    }
 
     #[test]
     fn a_nan_born_in_arithmetic_has_fixed_bits() {

@@ -6,13 +6,20 @@
 //! bucket *differences* (first absolute), float histograms absolute counts. A stale histogram is one whose sum is the
 //! stale marker. Values come from anywhere: spans need not ascend, and sums of counts wrap.
 //!
-//! [`buckets`] walks and rebuilds spans, [`bounds`] knows where a bucket lies, [`ops`] adds and subtracts, [`reset`]
-//! tells whether a counter started again, [`zero`] widens the zero bucket.
+//! [`buckets`] walks and rebuilds spans, [`order`] walks both sides in the order of values, [`bounds`] and [`custom`] know
+//! where a bucket lies, [`ops`] adds and subtracts exactly as stored histograms are, [`sum`] adds many without losing
+//! small ones beside large ones, [`equal`] compares, [`reset`] tells whether a counter started again, [`zero`] widens the
+//! zero bucket, [`text`] shows.
 
 pub mod bounds;
 pub mod buckets;
+pub mod custom;
+pub mod equal;
 pub mod ops;
+pub mod order;
 pub mod reset;
+pub mod sum;
+pub mod text;
 pub mod zero;
 
 use crate::float::is_stale;

@@ -5,7 +5,8 @@
 //! newer histogram has no bucket at or behind the older one's, only that one bucket of the older is looked at.
 
 use super::bounds::upper;
-use super::ops::{custom_bounds_match, target_index};
+use super::custom::{common, custom_bounds_match};
+use super::ops::target_index;
 use super::{FloatHistogram, ResetHint};
 
 impl FloatHistogram {
@@ -74,32 +75,9 @@ impl FloatHistogram {
 
     /// Whether a bucket shrank between the bounds that both have.
     fn custom_decreased(&self, previous: &Self) -> bool {
-        let bounds = &previous.custom_bounds;
-        let mut common: Vec<f64> = self.custom_bounds.clone();
-        common.retain(|bound| bounds.contains(bound));
-        common.push(f64::INFINITY);
-        let rolled_up = self
-            .rolled_up(&common)
-            .into_iter()
-            .zip(previous.rolled_up(&common));
-        rolled_up.into_iter().any(|(count, before)| count < before)
-    }
-
-    /// Counts of custom buckets between fewer bounds.
-    fn rolled_up(&self, bounds: &[f64]) -> Vec<f64> {
-        let mut side = self.positive().peekable();
-        let within =
-            |index: i32, bound: f64| upper(self.schema, index, &self.custom_bounds) <= bound;
-        bounds
-            .iter()
-            .map(|bound| {
-                let mut count = 0.0;
-                while let Some((_, more)) = side.next_if(|(index, _)| within(*index, *bound)) {
-                    count += more;
-                }
-                count
-            })
-            .collect()
+        let common = common(&self.custom_bounds, &previous.custom_bounds);
+        let (counts, before) = (self.rolled_up(&common), previous.rolled_up(&common));
+        counts.iter().zip(&before).any(|(count, before)| count < before)
     }
 }
 

@@ -28,7 +28,7 @@ use super::histogram_widen::{Inserts, compare, is_feasible, widen};
 use crate::codec::bits::{BitReader, BitWriter};
 use crate::error::{Error, Result};
 use crate::histogram::buckets::{indices, spans_of};
-use crate::histogram::ops::custom_bounds_match;
+use crate::histogram::custom::custom_bounds_match;
 use crate::histogram::{HistogramOf, ResetHint, Span};
 
 /// A histogram chunk that grows.

@@ -10,10 +10,14 @@
 //! elsewhere                         a new span of length 1
 //! ```
 //!
-//! Empty buckets are inserted too. A difference keeps buckets that became zero.
+//! Empty buckets are inserted too. A difference keeps buckets that became zero. Histograms with different custom bounds
+//! meet at the bounds that both have.
+
+use std::borrow::Cow;
 
 use super::bounds::upper;
 use super::buckets::{self, Layout};
+use super::custom::{common, custom_bounds_match};
 use super::{FloatHistogram, Histogram, ResetHint, Span};
 use crate::error::{Error, Result};
 use crate::float::{add, sub};
@@ -59,14 +63,14 @@ impl FloatHistogram {
         copy
     }
 
-    fn reduce(&mut self, schema: i32) {
+    pub(super) fn reduce(&mut self, schema: i32) {
         let shift = self.schema.saturating_sub(schema);
         reduce_side(&mut self.positive_spans, &mut self.positive_buckets, shift);
         reduce_side(&mut self.negative_spans, &mut self.negative_buckets, shift);
         self.schema = schema;
     }
 
-    /// Whether [`Self::add`] and [`Self::sub`] work: both exponential, or both with the same custom bounds.
+    /// Whether [`Self::add`] and [`Self::sub`] lose no bounds: both exponential, or both with the same custom bounds.
     #[must_use]
     pub fn is_addable(&self, other: &Self) -> bool {
         match (self.is_custom(), other.is_custom()) {
@@ -76,32 +80,32 @@ impl FloatHistogram {
         }
     }
 
-    /// Adds `other`, at the coarser of both schemas and with the wider of both zero buckets.
+    /// Adds `other`, at the coarser of both schemas, with the wider of both zero buckets, between the custom bounds of both.
     ///
     /// # Errors
-    /// Where [`Self::is_addable`] is false; nothing changed then.
-    pub fn add(&mut self, other: &Self) -> Result<()> {
+    /// Where one has custom bounds and the other has none; nothing changed then.
+    pub fn add(&mut self, other: &Self) -> Result<Combined> {
         self.combine(other, false)
     }
 
     /// Subtracts `other`, in the same way.
     ///
     /// # Errors
-    /// Where [`Self::is_addable`] is false; nothing changed then.
-    pub fn sub(&mut self, other: &Self) -> Result<()> {
+    /// Where one has custom bounds and the other has none; nothing changed then.
+    pub fn sub(&mut self, other: &Self) -> Result<Combined> {
         self.combine(other, true)
     }
 
-    fn combine(&mut self, other: &Self, negate: bool) -> Result<()> {
-        if !self.is_addable(other) {
-            return Err(Error::Invalid(
-                "histograms with different custom bounds cannot be added".to_owned(),
-            ));
-        }
+    fn combine(&mut self, other: &Self, negate: bool) -> Result<Combined> {
+        let mut other = Cow::Borrowed(other);
+        let combined = Combined {
+            hints_conflict: hints_conflict(self.hint, other.hint),
+            bounds_reconciled: self.share_bounds(&mut other)?,
+        };
         let apply = if negate { sub } else { add };
         self.hint = combined_hint(self.hint, other.hint);
         if !self.is_custom() {
-            let zero_count = self.reconcile_zero(other);
+            let zero_count = self.reconcile_zero(&other);
             self.zero_count = apply(self.zero_count, zero_count);
         }
         self.count = apply(self.count, other.count);
@@ -109,13 +113,9 @@ impl FloatHistogram {
         if other.schema < self.schema {
             self.reduce(other.schema);
         }
-        let reduced;
-        let other = if other.schema > self.schema {
-            reduced = other.copy_to_schema(self.schema);
-            &reduced
-        } else {
-            other
-        };
+        if other.schema > self.schema {
+            other = Cow::Owned(other.copy_to_schema(self.schema));
+        }
         let frame = Frame {
             schema: self.schema,
             threshold: (!self.is_custom()).then_some(self.zero_threshold),
@@ -129,28 +129,71 @@ impl FloatHistogram {
             (&mut self.negative_spans, &mut self.negative_buckets),
             (&other.negative_spans, &other.negative_buckets),
         );
-        Ok(())
+        Ok(combined)
     }
 
-    /// Divides all counts and the sum. A negative divisor makes a gauge.
-    pub fn div(&mut self, divisor: f64) {
-        self.zero_count /= divisor;
-        self.count /= divisor;
-        self.sum /= divisor;
-        let sides = [&mut self.positive_buckets, &mut self.negative_buckets];
-        for bucket in sides.into_iter().flatten() {
-            *bucket /= divisor;
+    /// Brings two custom histograms to their common bounds; whether that took away any.
+    ///
+    /// # Errors
+    /// Where only one of them is custom.
+    pub(super) fn share_bounds(&mut self, other: &mut Cow<'_, Self>) -> Result<bool> {
+        if self.is_custom() != other.is_custom() {
+            return Err(Error::Invalid(
+                "histograms with exponential and with custom bounds cannot be added".to_owned(),
+            ));
         }
+        if self.is_addable(other) {
+            return Ok(false);
+        }
+        let common = common(&self.custom_bounds, &other.custom_bounds);
+        *self = self.rebounded(&common);
+        *other = Cow::Owned(other.rebounded(&common));
+        Ok(true)
+    }
+
+    /// Multiplies all counts and the sum. A negative factor makes a gauge.
+    pub fn mul(&mut self, factor: f64) {
+        self.scale(|count| count * factor);
+        if factor < 0.0 {
+            self.hint = ResetHint::Gauge;
+        }
+    }
+
+    /// Divides all counts and the sum. A negative divisor makes a gauge; zero leaves no buckets, for none has a count.
+    pub fn div(&mut self, divisor: f64) {
+        self.scale(|count| count / divisor);
         if divisor < 0.0 {
             self.hint = ResetHint::Gauge;
+        }
+        if divisor == 0.0 {
+            self.positive_spans.clear();
+            self.negative_spans.clear();
+            self.positive_buckets.clear();
+            self.negative_buckets.clear();
+        }
+    }
+
+    fn scale(&mut self, apply: impl Fn(f64) -> f64) {
+        let totals = [&mut self.zero_count, &mut self.count, &mut self.sum];
+        let buckets = self.positive_buckets.iter_mut();
+        for count in totals.into_iter().chain(buckets).chain(&mut self.negative_buckets) {
+            *count = apply(*count);
         }
     }
 }
 
-/// Whether two arrays of custom bounds are equal, by value.
-#[must_use]
-pub fn custom_bounds_match(left: &[f64], right: &[f64]) -> bool {
-    left == right
+/// What came of adding or subtracting, for whoever reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Combined {
+    /// One came after a counter reset, another says that there was none.
+    pub hints_conflict: bool,
+    /// Custom bounds differed, and only the common ones are left.
+    pub bounds_reconciled: bool,
+}
+
+fn hints_conflict(left: ResetHint, right: ResetHint) -> bool {
+    use ResetHint::{NotReset, Reset};
+    matches!((left, right), (Reset, NotReset) | (NotReset, Reset))
 }
 
 /// Index of the bucket that takes bucket `index` when the schema falls by `shift`.
@@ -163,7 +206,7 @@ pub(super) fn target_index(index: i32, shift: i32) -> i32 {
 }
 
 /// What is known about a reset before the sum, or the difference, of two histograms.
-fn combined_hint(left: ResetHint, right: ResetHint) -> ResetHint {
+pub(super) fn combined_hint(left: ResetHint, right: ResetHint) -> ResetHint {
     use ResetHint::{Gauge, Unknown};
     match (left, right) {
         _ if left == right => left,
@@ -186,6 +229,14 @@ fn reduce_side(spans: &mut Vec<Span>, counts: &mut Vec<f64>, shift: i32) {
     }
     *spans = layout.spans;
     *counts = layout.buckets;
+}
+
+/// How many buckets of a side end at or below the threshold of the zero bucket.
+pub(super) fn leading(schema: i32, threshold: f64, spans: &[Span], counts: &[f64]) -> usize {
+    buckets::indices(spans)
+        .zip(counts)
+        .take_while(|(index, _)| upper(schema, *index, &[]) <= threshold)
+        .count()
 }
 
 /// What both sides of a sum have in common.
@@ -250,13 +301,8 @@ impl Frame {
 
     /// Leading buckets inside the zero bucket.
     fn leading(&self, (spans, counts): (&[Span], &[f64])) -> usize {
-        let Some(threshold) = self.threshold else {
-            return 0;
-        };
-        buckets::indices(spans)
-            .zip(counts)
-            .take_while(|(index, _)| upper(self.schema, *index, &[]) <= threshold)
-            .count()
+        self.threshold
+            .map_or(0, |threshold| leading(self.schema, threshold, spans, counts))
     }
 
     fn signed(&self, count: f64) -> f64 {
