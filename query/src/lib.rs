@@ -14,6 +14,7 @@
 
 pub mod annotation;
 pub mod error;
+pub mod histogram;
 pub mod request;
 pub mod syntax;
 #[cfg(feature = "testing")]

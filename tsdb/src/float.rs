@@ -95,6 +95,10 @@ fn arithmetic_nan(a: f64, b: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::float_cmp,
+    reason = "where the arithmetic is exact, so is the comparison"
+)]
 mod tests {
     use super::*;
 

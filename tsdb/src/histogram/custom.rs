@@ -83,7 +83,16 @@ mod tests {
             schema: CUSTOM_BUCKETS_SCHEMA,
             count: 15.0,
             custom_bounds: vec![1.0, 2.0, 3.0],
-            positive_spans: vec![Span { offset: 0, length: 1 }, Span { offset: 1, length: 2 }],
+            positive_spans: vec![
+                Span {
+                    offset: 0,
+                    length: 1,
+                },
+                Span {
+                    offset: 1,
+                    length: 2,
+                },
+            ],
             positive_buckets: vec![1.0, 4.0, 8.0],
             ..FloatHistogram::default()
         };

@@ -78,7 +78,10 @@ mod tests {
         for edit in edits {
             let mut other = histogram.clone();
             edit(&mut other);
-            assert!(!histogram.equals(&other) && !other.equals(&histogram), "{other:?}");
+            assert!(
+                !histogram.equals(&other) && !other.equals(&histogram),
+                "{other:?}"
+            );
         }
     }
 }

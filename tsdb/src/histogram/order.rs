@@ -132,7 +132,10 @@ mod tests {
             Positive(4),
         ];
         let counts = [1.0, 2.0, 5.0, 6.0, 7.0, 8.0, 9.0];
-        assert_eq!(ascending, places.into_iter().zip(counts).collect::<Vec<_>>());
+        assert_eq!(
+            ascending,
+            places.into_iter().zip(counts).collect::<Vec<_>>()
+        );
         let mut descending: Vec<_> = histogram().descending().collect();
         descending.reverse();
         assert_eq!(ascending, descending);
@@ -148,7 +151,10 @@ mod tests {
 
     #[test]
     fn a_union_has_the_indices_of_both() {
-        let (left, right) = (spans_of([1, 2, 7].into_iter()), spans_of([0, 2, 3].into_iter()));
+        let (left, right) = (
+            spans_of([1, 2, 7].into_iter()),
+            spans_of([0, 2, 3].into_iter()),
+        );
         let both = union(&left, &right);
         assert_eq!(both, spans_of([0, 1, 2, 3, 7].into_iter()));
         let spread = spread(&left, &[10.0, 20.0, 70.0], &both);

@@ -77,7 +77,10 @@ impl FloatHistogram {
     fn custom_decreased(&self, previous: &Self) -> bool {
         let common = common(&self.custom_bounds, &previous.custom_bounds);
         let (counts, before) = (self.rolled_up(&common), previous.rolled_up(&common));
-        counts.iter().zip(&before).any(|(count, before)| count < before)
+        counts
+            .iter()
+            .zip(&before)
+            .any(|(count, before)| count < before)
     }
 }
 

@@ -64,7 +64,12 @@ fn write<C, B, N: Display, M: Display>(
     for (index, count) in positive {
         let (lower, upper) = bounds(index);
         let open = if lower < 0.0 { '[' } else { '(' };
-        write!(f, ", {open}{},{}]:{count}", Shortest(lower), Shortest(upper))?;
+        write!(
+            f,
+            ", {open}{},{}]:{count}",
+            Shortest(lower),
+            Shortest(upper)
+        )?;
     }
     f.write_str("}")
 }
@@ -88,7 +93,8 @@ mod tests {
             positive_buckets: vec![3, -3, 5],
             ..Histogram::default()
         };
-        let want = "{count:12, sum:1e+06, [-4,-2):1, [-2,-1):2, [-0.001,0.001]:1, (0.5,1]:3, (2,4]:5}";
+        let want =
+            "{count:12, sum:1e+06, [-4,-2):1, [-2,-1):2, [-0.001,0.001]:1, (0.5,1]:3, (2,4]:5}";
         assert_eq!(integer.to_string(), want);
         assert_eq!(integer.to_float().to_string(), want);
         let custom = FloatHistogram {

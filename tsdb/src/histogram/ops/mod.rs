@@ -176,7 +176,11 @@ impl FloatHistogram {
     fn scale(&mut self, apply: impl Fn(f64) -> f64) {
         let totals = [&mut self.zero_count, &mut self.count, &mut self.sum];
         let buckets = self.positive_buckets.iter_mut();
-        for count in totals.into_iter().chain(buckets).chain(&mut self.negative_buckets) {
+        for count in totals
+            .into_iter()
+            .chain(buckets)
+            .chain(&mut self.negative_buckets)
+        {
             *count = apply(*count);
         }
     }
@@ -301,8 +305,9 @@ impl Frame {
 
     /// Leading buckets inside the zero bucket.
     fn leading(&self, (spans, counts): (&[Span], &[f64])) -> usize {
-        self.threshold
-            .map_or(0, |threshold| leading(self.schema, threshold, spans, counts))
+        self.threshold.map_or(0, |threshold| {
+            leading(self.schema, threshold, spans, counts)
+        })
     }
 
     fn signed(&self, count: f64) -> f64 {

@@ -135,7 +135,6 @@ fn what_cannot_be_added_is_refused_unchanged() {
         ..exponential.clone()
     };
     for (mut left, right) in [
-        (custom(1.0), custom(2.0)),
         (custom(1.0), exponential.clone()),
         (exponential.clone(), custom(1.0)),
     ] {
@@ -144,8 +143,42 @@ fn what_cannot_be_added_is_refused_unchanged() {
         assert_eq!(left, before);
     }
     let mut sum = custom(1.0);
-    sum.add(&custom(1.0)).unwrap();
+    assert_eq!(sum.add(&custom(1.0)).unwrap(), Combined::default());
     assert_eq!(sum.positive_buckets, [2.0]);
+    assert!(sum.add(&custom(2.0)).unwrap().bounds_reconciled);
+    assert_eq!(
+        (sum.positive_buckets, sum.custom_bounds),
+        (vec![3.0], vec![])
+    );
+}
+
+#[test]
+fn factors_and_divisors_scale_every_number() {
+    let mut histogram = FloatHistogram {
+        zero_count: 2.0,
+        count: 6.0,
+        sum: 8.0,
+        ..positive(&[(0, 1)], &[4.0])
+    };
+    histogram.mul(0.5);
+    assert_eq!(
+        (histogram.count, histogram.sum, histogram.zero_count),
+        (3.0, 4.0, 1.0)
+    );
+    assert_eq!(
+        (histogram.positive_buckets[0], histogram.hint),
+        (2.0, ResetHint::Unknown)
+    );
+    histogram.div(-1.0);
+    assert_eq!(
+        (histogram.positive_buckets[0], histogram.hint),
+        (-2.0, ResetHint::Gauge)
+    );
+    histogram.div(0.0);
+    assert_eq!(
+        (histogram.count, histogram.positive_buckets.len()),
+        (f64::NEG_INFINITY, 0)
+    );
 }
 
 #[test]
