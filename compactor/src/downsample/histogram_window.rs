@@ -117,7 +117,9 @@ impl<'a> State<'a> {
                     folded.add(&growth)?;
                 }
             }
-            _ => folded.add(&histogram)?,
+            _ => {
+                folded.add(&histogram)?;
+            }
         }
         self.previous = Some(histogram);
         Ok(())
