@@ -13,9 +13,15 @@
 //! ```
 
 pub mod annotation;
+pub mod config;
+pub mod engine;
 pub mod error;
+pub mod exec;
+pub mod functions;
 pub mod histogram;
+pub mod plan;
 pub mod request;
+pub mod storage;
 pub mod syntax;
 #[cfg(feature = "testing")]
 pub mod testing;

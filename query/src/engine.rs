@@ -1,0 +1,188 @@
+//! The engine: text to answer within limits, callable without HTTP.
+//!
+//! ```text
+//! gate (concurrency) ─► parse, prepare, plan ─► pumps: storage ──queues──► one blocking thread + pool ─► answer
+//! ```
+//!
+//! The future returned by [`Engine::run`] owns the pumps: dropping it stops the storage at once and tells the evaluation,
+//! which looks at every batch. Time spent waiting at the gate does not count against the timeout.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures::StreamExt;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tsdb::budget::Budget;
+
+use crate::annotation::Annotations;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::exec::{Feed, Run, lock};
+use crate::plan::build::build;
+use crate::plan::explain::{Explained, explain};
+use crate::plan::{Grid, Plan};
+use crate::request::{Answer, Request};
+use crate::storage::{Selection, Storage, StoredBatch};
+use crate::syntax::{Tree, ValueType, parse, types};
+
+/// Batches that wait between a selector's storage and the pool.
+const QUEUE_BATCHES: usize = 4;
+
+/// Evaluates queries over a storage. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    storage: Arc<dyn Storage>,
+    pool: rayon::ThreadPool,
+    gate: Semaphore,
+    budget: Budget,
+}
+
+/// Tells the evaluation that nobody waits any more.
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Engine {
+    /// An engine over `storage`.
+    ///
+    /// # Errors
+    /// Where the system refuses threads.
+    pub fn new(config: Config, storage: Arc<dyn Storage>) -> Result<Self> {
+        let pool = tsdb::merge::pool(config.threads).map_err(Error::Storage)?;
+        let budget = Budget::new("queries", config.process_bytes_max);
+        let gate = Semaphore::new(config.concurrency.max(1));
+        Ok(Self(Arc::new(Inner {
+            config,
+            storage,
+            pool,
+            gate,
+            budget,
+        })))
+    }
+
+    /// Evaluates `request`. Dropping the future cancels it, down to the storage.
+    ///
+    /// # Errors
+    /// Where the text is wrong, the evaluation fails, a limit is passed, the time is up or the storage fails.
+    pub async fn run(&self, request: Request) -> Result<Answer> {
+        let inner = &self.0;
+        let permit = inner.gate.acquire().await;
+        let _permit = permit.expect("the gate is never closed");
+        let timeout = inner.config.timeout;
+        match tokio::time::timeout(timeout, self.evaluate(request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Error::Timeout("expression evaluation")),
+        }
+    }
+
+    /// The plan of `request`, as a tree.
+    ///
+    /// # Errors
+    /// Where the text is wrong.
+    pub fn explain(&self, request: &Request) -> Result<Explained> {
+        let (_, plan) = self.plan(request)?;
+        Ok(explain(&plan))
+    }
+
+    fn plan(&self, request: &Request) -> Result<(Tree, Plan)> {
+        let tree = parse(&request.text, request.features.syntax())?;
+        let kind = root_type(&tree);
+        if !request.when.is_instant() && matches!(kind, ValueType::Matrix | ValueType::String) {
+            return Err(Error::BadData(format!(
+                "invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
+                kind.documented()
+            )));
+        }
+        let points = Grid::of(request.when).steps as u64;
+        if points > self.0.config.points_max.saturating_add(1) {
+            return Err(Error::BadData("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)".to_owned()));
+        }
+        let plan = build(&tree, request)?;
+        Ok((tree, plan))
+    }
+
+    async fn evaluate(&self, request: Request) -> Result<Answer> {
+        let (tree, plan) = self.plan(&request)?;
+        let kind = root_type(&tree);
+        let budget = self.0.budget.child("query", self.0.config.query_bytes_max);
+        let mut pumps = JoinSet::new();
+        let mut feeds = Vec::with_capacity(plan.scans.len());
+        for selection in &plan.scans {
+            let (sender, feed) = mpsc::channel(QUEUE_BATCHES);
+            let storage = Arc::clone(&self.0.storage);
+            pumps.spawn(pump(storage, selection.clone(), budget.clone(), sender));
+            feeds.push(Mutex::new(Some(feed)));
+        }
+        let canceled = Arc::new(AtomicBool::new(false));
+        let _cancel = CancelOnDrop(Arc::clone(&canceled));
+        let inner = Arc::clone(&self.0);
+        let work = move || carry_out(&inner, &plan, (&request, kind), (&canceled, budget, feeds));
+        match tokio::task::spawn_blocking(work).await {
+            Ok(answer) => answer,
+            Err(error) => Err(Error::Execution(format!("evaluation stopped: {error}"))),
+        }
+    }
+}
+
+fn root_type(tree: &Tree) -> ValueType {
+    types::types(tree)[tree.root().index()]
+}
+
+/// Moves the batches of a selector to its queue; ends when nobody reads any more.
+async fn pump(
+    storage: Arc<dyn Storage>,
+    selection: Selection,
+    budget: Budget,
+    sender: mpsc::Sender<tsdb::Result<StoredBatch>>,
+) {
+    match storage.select(&selection, &budget).await {
+        Ok(mut stream) => {
+            while let Some(batch) = stream.next().await {
+                if sender.send(batch).await.is_err() {
+                    return;
+                }
+            }
+        }
+        Err(error) => {
+            // Nobody to tell if the evaluation ended first.
+            let _ = sender.send(Err(error)).await;
+        }
+    }
+}
+
+fn carry_out(
+    inner: &Inner,
+    plan: &Plan,
+    (request, kind): (&Request, ValueType),
+    (canceled, budget, feeds): (&AtomicBool, Budget, Vec<Mutex<Option<Feed>>>),
+) -> Result<Answer> {
+    let run = Run {
+        plan,
+        request,
+        pool: &inner.pool,
+        canceled,
+        budget,
+        feeds,
+        notes: Mutex::new(Annotations::default()),
+        warnings: Mutex::new(Vec::new()),
+        samples: AtomicU64::new(0),
+    };
+    let value = run.value(kind)?;
+    let (mut warnings, infos) = lock(&run.notes).render(&request.text);
+    let mut told = std::mem::take(&mut *lock(&run.warnings));
+    told.append(&mut warnings);
+    Ok(Answer {
+        value,
+        warnings: told,
+        infos,
+        is_ordered: false,
+    })
+}

@@ -1,0 +1,400 @@
+//! Aggregations that need one cell per group and step: each batch makes a partial, partials merge in batch order.
+//!
+//! ```text
+//! row of series   v v v v            group of the row, found once per series by its labels
+//! cells of group  c c c c   += v     one cell per step: sum with what was lost, mean, count, extreme, spread
+//! ```
+//!
+//! The cell type is chosen once per aggregation, so the loop over a row is that of one operation. Those that pick series
+//! or need all values of a step are in [`super::pick`].
+
+use hashbrown::HashMap;
+use tsdb::label::{Labels, METRIC_NAME};
+
+use super::batch::{Batch, Head, Row, words};
+use super::{Run, lock};
+use crate::annotation::{Annotation, Annotations};
+use crate::error::{Error, Result};
+use crate::functions::over_time::{Compensated, Mean};
+use crate::plan::{Aggregation, Grid, PlanId};
+use crate::syntax::AggregateOp;
+
+/// What is kept of the values of one group at one step.
+trait Cell: Copy + Default + Send {
+    /// Takes the first value.
+    fn first(value: f64) -> Self;
+    /// Takes one more.
+    fn add(&mut self, value: f64);
+    /// Takes those of a later batch.
+    fn merge(&mut self, later: Self);
+    /// The result.
+    fn value(&self) -> f64;
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sum(Compensated);
+
+impl Cell for Sum {
+    fn first(value: f64) -> Self {
+        Self(Compensated {
+            sum: value,
+            lost: 0.0,
+        })
+    }
+
+    #[inline]
+    fn add(&mut self, value: f64) {
+        self.0.add(value);
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.0.add(later.0.sum);
+        if !self.0.sum.is_infinite() {
+            self.0.lost += later.0.lost;
+        }
+    }
+
+    fn value(&self) -> f64 {
+        self.0.total()
+    }
+}
+
+impl Cell for Mean {
+    fn first(value: f64) -> Self {
+        let mut mean = Self::default();
+        mean.add(value);
+        mean
+    }
+
+    #[inline]
+    fn add(&mut self, value: f64) {
+        Self::add(self, value);
+    }
+
+    fn merge(&mut self, later: Self) {
+        Self::merge(self, later);
+    }
+
+    fn value(&self) -> f64 {
+        Self::value(self)
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Count(f64);
+
+impl Cell for Count {
+    fn first(_: f64) -> Self {
+        Self(1.0)
+    }
+
+    #[inline]
+    fn add(&mut self, _: f64) {
+        self.0 += 1.0;
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.0 += later.0;
+    }
+
+    fn value(&self) -> f64 {
+        self.0
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct One;
+
+impl Cell for One {
+    fn first(_: f64) -> Self {
+        Self
+    }
+
+    fn add(&mut self, _: f64) {}
+
+    fn merge(&mut self, _: Self) {}
+
+    fn value(&self) -> f64 {
+        1.0
+    }
+}
+
+/// The greatest, or the least where `LEAST`.
+#[derive(Clone, Copy, Default)]
+struct Extreme<const LEAST: bool>(f64);
+
+impl<const LEAST: bool> Cell for Extreme<LEAST> {
+    fn first(value: f64) -> Self {
+        Self(value)
+    }
+
+    #[inline]
+    fn add(&mut self, value: f64) {
+        let better = if LEAST {
+            value < self.0
+        } else {
+            value > self.0
+        };
+        if better || self.0.is_nan() {
+            self.0 = value;
+        }
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.add(later.0);
+    }
+
+    fn value(&self) -> f64 {
+        self.0
+    }
+}
+
+/// Variance by running means, its root where `ROOT`.
+#[derive(Clone, Copy, Default)]
+struct Spread<const ROOT: bool> {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl<const ROOT: bool> Cell for Spread<ROOT> {
+    fn first(value: f64) -> Self {
+        Self {
+            count: 1.0,
+            mean: value,
+            // Infinity and NaN have no distance to anything.
+            squares: if value.is_finite() { 0.0 } else { f64::NAN },
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let delta = value - self.mean;
+        self.mean += delta / self.count;
+        self.squares += delta * (value - self.mean);
+    }
+
+    fn merge(&mut self, later: Self) {
+        let count = self.count + later.count;
+        let delta = later.mean - self.mean;
+        self.squares += later.squares + delta * delta * (self.count * later.count / count);
+        self.mean += delta * (later.count / count);
+        self.count = count;
+    }
+
+    fn value(&self) -> f64 {
+        let variance = self.squares / self.count;
+        if ROOT { variance.sqrt() } else { variance }
+    }
+}
+
+/// The groups of some rows.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    ids: HashMap<Labels, usize>,
+    pub(crate) heads: Vec<Head>,
+}
+
+impl Groups {
+    pub(crate) fn new() -> Self {
+        Self {
+            ids: HashMap::new(),
+            heads: Vec::new(),
+        }
+    }
+
+    /// The group of a series.
+    pub(crate) fn of(&mut self, head: &Head, aggregation: &Aggregation) -> usize {
+        let key = group_labels(head, aggregation);
+        self.id(key, head.drop_name)
+    }
+
+    fn id(&mut self, labels: Labels, drop_name: bool) -> usize {
+        let next = self.heads.len();
+        let id = *self.ids.entry(labels.clone()).or_insert(next);
+        if id == next {
+            self.heads.push(Head { labels, drop_name });
+        } else {
+            self.heads[id].drop_name |= drop_name;
+        }
+        id
+    }
+}
+
+/// The labels of the group of a series.
+pub(crate) fn group_labels(head: &Head, aggregation: &Aggregation) -> Labels {
+    let grouping = &aggregation.grouping;
+    let named = |name: &str| grouping.iter().any(|label| label == name);
+    let mut labels = head.labels.clone();
+    labels.retain(|name, _| {
+        if aggregation.without {
+            name != METRIC_NAME && !named(name)
+        } else {
+            named(name)
+        }
+    });
+    labels
+}
+
+/// The cells of some groups.
+struct Partial<C> {
+    groups: Groups,
+    steps: usize,
+    cells: Vec<C>,
+    seen: Vec<u64>,
+}
+
+impl<C: Cell> Partial<C> {
+    fn new(steps: usize) -> Self {
+        Self {
+            groups: Groups::new(),
+            steps,
+            cells: Vec::new(),
+            seen: Vec::new(),
+        }
+    }
+
+    fn grow(&mut self) {
+        let count = self.groups.heads.len();
+        self.cells.resize(count * self.steps, C::default());
+        self.seen.resize(count * words(self.steps), 0);
+    }
+
+    fn of(batch: &Batch, aggregation: &Aggregation, visit: Visit) -> Self {
+        let mut partial = Self::new(batch.steps);
+        for (head, row) in batch.iter() {
+            let group = partial.groups.of(head, aggregation);
+            partial.grow();
+            partial.add_row(group, row, visit);
+        }
+        partial
+    }
+
+    fn add_row(&mut self, group: usize, row: Row<'_>, visit: Visit) {
+        let cells = &mut self.cells[group * self.steps..(group + 1) * self.steps];
+        let width = words(self.steps);
+        let seen = &mut self.seen[group * width..(group + 1) * width];
+        let mut add = |step: usize, value: f64| {
+            let bit = 1_u64 << (step % 64);
+            if seen[step / 64] & bit == 0 {
+                seen[step / 64] |= bit;
+                cells[step] = C::first(value);
+            } else {
+                cells[step].add(value);
+            }
+        };
+        row.each_float(&mut add);
+        if visit == Visit::All {
+            for (step, _) in row.histograms {
+                add(*step as usize, 0.0);
+            }
+        }
+    }
+
+    fn merge(&mut self, later: &Self) {
+        let width = words(self.steps);
+        for (at, head) in later.groups.heads.iter().enumerate() {
+            let group = self.groups.id(head.labels.clone(), head.drop_name);
+            self.grow();
+            for step in 0..self.steps {
+                let bit = 1_u64 << (step % 64);
+                if later.seen[at * width + step / 64] & bit == 0 {
+                    continue;
+                }
+                let cell = &mut self.cells[group * self.steps + step];
+                let seen = &mut self.seen[group * width + step / 64];
+                let other = later.cells[at * self.steps + step];
+                if *seen & bit == 0 {
+                    *seen |= bit;
+                    *cell = other;
+                } else {
+                    cell.merge(other);
+                }
+            }
+        }
+    }
+
+    fn finish(self) -> Batch {
+        Batch {
+            steps: self.steps,
+            heads: self.groups.heads,
+            floats: self.cells.iter().map(Cell::value).collect(),
+            present: self.seen,
+            histograms: Vec::new(),
+        }
+    }
+}
+
+/// Which samples count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    Floats,
+    All,
+}
+
+impl Run<'_> {
+    pub(super) fn aggregate(&self, id: PlanId, aggregation: &Aggregation) -> Result<Vec<Batch>> {
+        let grid = self.grid(id);
+        match aggregation.op {
+            AggregateOp::Sum => self.reduce::<Sum>(aggregation, grid, Visit::Floats),
+            AggregateOp::Avg => self.reduce::<Mean>(aggregation, grid, Visit::Floats),
+            AggregateOp::Count => self.reduce::<Count>(aggregation, grid, Visit::All),
+            AggregateOp::Group => self.reduce::<One>(aggregation, grid, Visit::All),
+            AggregateOp::Min => self.reduce::<Extreme<true>>(aggregation, grid, Visit::Floats),
+            AggregateOp::Max => self.reduce::<Extreme<false>>(aggregation, grid, Visit::Floats),
+            AggregateOp::Stddev => self.reduce::<Spread<true>>(aggregation, grid, Visit::Floats),
+            AggregateOp::Stdvar => self.reduce::<Spread<false>>(aggregation, grid, Visit::Floats),
+            _ => self.pick(id, aggregation),
+        }
+    }
+
+    fn reduce<C: Cell>(
+        &self,
+        aggregation: &Aggregation,
+        grid: Grid,
+        visit: Visit,
+    ) -> Result<Vec<Batch>> {
+        let mut total = Partial::<C>::new(grid.steps);
+        let partial = |batch: Batch, notes: &mut Annotations| {
+            if visit == Visit::Floats && !batch.histograms.is_empty() {
+                note_histograms(&batch, aggregation, notes)?;
+            }
+            Ok(Partial::<C>::of(&batch, aggregation, visit))
+        };
+        self.each(aggregation.child, &partial, &mut |later: Partial<C>| {
+            total.merge(&later);
+            Ok(())
+        })?;
+        let mut batch = total.finish();
+        batch.drop_empty();
+        let _held = self.reserve(&batch)?;
+        Ok(vec![batch])
+    }
+}
+
+/// Tells of histograms that an aggregation of floats ignores.
+fn note_histograms(
+    batch: &Batch,
+    aggregation: &Aggregation,
+    notes: &mut Annotations,
+) -> Result<()> {
+    if batch.histograms.iter().all(Vec::is_empty) {
+        return Ok(());
+    }
+    if matches!(aggregation.op, AggregateOp::Sum | AggregateOp::Avg) {
+        let what = aggregation.op.text();
+        let text = format!("{what} of native histograms: not supported by this engine yet");
+        return Err(Error::Execution(text));
+    }
+    let note = Annotation::HistogramIgnoredInAggregation(aggregation.op.text());
+    notes.add(note, aggregation.child_span);
+    Ok(())
+}
+
+impl Run<'_> {
+    /// Tells something about a vector.
+    pub(super) fn note(&self, annotation: Annotation, span: crate::syntax::ast::Span) {
+        lock(&self.notes).add(annotation, span);
+    }
+}

@@ -1,0 +1,259 @@
+//! Aggregations that need the values of a group at a step together: they pick series, rank values or count them.
+//!
+//! The rows are held. `topk` and its kin keep the cells they pick and leave the rest of a row empty; of equal values the
+//! series that came first wins.
+
+use std::cmp::Ordering;
+
+use hashbrown::HashMap;
+use tsdb::label::Labels;
+
+use super::Run;
+use super::aggregate::{Groups, group_labels};
+use super::batch::{Batch, Head, Row, RowMut, words};
+use crate::annotation::Annotation;
+use crate::error::{Error, Result};
+use crate::functions::over_time::quantile;
+use crate::plan::{Aggregation, Op, PlanId};
+use crate::syntax::{AggregateOp, number};
+
+/// The rows of one group.
+struct Group<'b> {
+    head: Head,
+    rows: Vec<(&'b Head, Row<'b>)>,
+}
+
+fn grouped<'b>(batches: &'b [Batch], aggregation: &Aggregation) -> Vec<Group<'b>> {
+    let mut ids = Groups::new();
+    let mut rows: Vec<Vec<(&Head, Row<'_>)>> = Vec::new();
+    for (head, row) in batches.iter().flat_map(Batch::iter) {
+        let id = ids.of(head, aggregation);
+        if id == rows.len() {
+            rows.push(Vec::new());
+        }
+        rows[id].push((head, row));
+    }
+    let heads = ids.heads.into_iter();
+    heads
+        .zip(rows)
+        .map(|(head, rows)| Group { head, rows })
+        .collect()
+}
+
+impl Run<'_> {
+    pub(super) fn pick(&self, id: PlanId, aggregation: &Aggregation) -> Result<Vec<Batch>> {
+        let steps = self.grid(id).steps;
+        let param = aggregation
+            .param
+            .expect("these aggregations have a parameter");
+        if let Op::Text(label) = &self.plan.nodes[param].op {
+            let held = self.rows(aggregation.child)?;
+            return count_values(&held.batches, aggregation, label, steps);
+        }
+        let param = self.scalar(param)?;
+        if aggregation.op == AggregateOp::Quantile {
+            return self.quantiles(aggregation, &param);
+        }
+        let counts = self.limits(aggregation, &param)?;
+        let held = self.rows(aggregation.child)?;
+        let mut out = Batch::new(steps);
+        for group in grouped(&held.batches, aggregation) {
+            self.pick_of_group(&group, aggregation, &counts, &mut out);
+        }
+        Ok(vec![out])
+    }
+
+    /// The parameter at each step, checked.
+    fn limits(&self, aggregation: &Aggregation, param: &[f64]) -> Result<Vec<f64>> {
+        let fail = |text: String| Err(Error::Execution(text));
+        for value in param {
+            if aggregation.op == AggregateOp::LimitRatio {
+                if value.is_nan() {
+                    return fail("Ratio value is NaN".to_owned());
+                }
+                if value.abs() > 1.0 {
+                    let (ratio, capped) = (*value, value.signum());
+                    let note = Annotation::InvalidRatio { ratio, capped };
+                    self.note(note, aggregation.param_span);
+                }
+            } else if value.is_nan() {
+                return fail("Parameter value is NaN".to_owned());
+            } else if *value >= 2_f64.powi(63) {
+                let got = number::print_general(*value);
+                return fail(format!("Scalar value {got} overflows int64"));
+            } else if *value <= -(2_f64.powi(63)) {
+                let got = number::print_general(*value);
+                return fail(format!("Scalar value {got} underflows int64"));
+            }
+        }
+        Ok(param.to_vec())
+    }
+
+    fn pick_of_group(
+        &self,
+        group: &Group<'_>,
+        aggregation: &Aggregation,
+        counts: &[f64],
+        out: &mut Batch,
+    ) {
+        let width = words(out.steps);
+        let mut keep = vec![0_u64; group.rows.len() * width];
+        let ranks = matches!(aggregation.op, AggregateOp::Topk | AggregateOp::Bottomk);
+        for (step, count) in counts.iter().enumerate() {
+            let mut candidates = Vec::new();
+            for (at, (head, row)) in group.rows.iter().enumerate() {
+                match row.float(step) {
+                    Some(value) => candidates.push((at, value, *head)),
+                    None if row.histogram(step).is_some() && ranks => {
+                        let note = Annotation::HistogramIgnoredInAggregation(aggregation.op.text());
+                        self.note(note, aggregation.child_span);
+                    }
+                    None if row.histogram(step).is_some() => candidates.push((at, 0.0, *head)),
+                    None => {}
+                }
+            }
+            select(&mut candidates, aggregation.op, *count);
+            for (at, ..) in candidates {
+                keep[at * width + step / 64] |= 1 << (step % 64);
+            }
+        }
+        for (at, (head, row)) in group.rows.iter().enumerate() {
+            push_masked(out, head, *row, &keep[at * width..(at + 1) * width]);
+        }
+    }
+
+    fn quantiles(&self, aggregation: &Aggregation, param: &[f64]) -> Result<Vec<Batch>> {
+        for q in param {
+            if !(0.0..=1.0).contains(q) {
+                self.note(Annotation::InvalidQuantile(*q), aggregation.param_span);
+            }
+        }
+        let held = self.rows(aggregation.child)?;
+        let mut out = Batch::new(param.len());
+        for group in grouped(&held.batches, aggregation) {
+            if group.rows.iter().any(|(_, row)| !row.histograms.is_empty()) {
+                let note = Annotation::HistogramIgnoredInAggregation("quantile");
+                self.note(note, aggregation.child_span);
+            }
+            out.push_with::<Error>(group.head.clone(), |into| {
+                write_quantiles(&group, param, into);
+                Ok(())
+            })?;
+        }
+        Ok(vec![out])
+    }
+}
+
+fn write_quantiles(group: &Group<'_>, param: &[f64], into: &mut RowMut<'_>) {
+    let mut values = Vec::new();
+    for (step, q) in param.iter().enumerate() {
+        values.clear();
+        values.extend(group.rows.iter().filter_map(|(_, row)| row.float(step)));
+        if !values.is_empty() {
+            into.set(step, quantile(*q, &mut values));
+        }
+    }
+}
+
+/// Leaves the candidates that are picked.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "counts below one pick nothing, large ones everything; a hash is a fraction of 2^64"
+)]
+fn select(candidates: &mut Vec<(usize, f64, &Head)>, op: AggregateOp, count: f64) {
+    match op {
+        AggregateOp::LimitRatio => candidates.retain(|(_, _, head)| {
+            let share = head.labels.hash64() as f64 / 2_f64.powi(64);
+            let ratio = count.clamp(-1.0, 1.0);
+            if ratio >= 0.0 {
+                share < ratio
+            } else {
+                share >= 1.0 + ratio
+            }
+        }),
+        AggregateOp::Topk => candidates.sort_by(|a, b| ranked(b.1, a.1).then(by_nan(a.1, b.1))),
+        AggregateOp::Bottomk => candidates.sort_by(|a, b| ranked(a.1, b.1).then(by_nan(a.1, b.1))),
+        _ => {}
+    }
+    if op != AggregateOp::LimitRatio {
+        candidates.truncate(count.max(0.0) as usize);
+    }
+}
+
+fn ranked(a: f64, b: f64) -> Ordering {
+    match (a.is_nan(), b.is_nan()) {
+        (false, false) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
+        _ => Ordering::Equal,
+    }
+}
+
+/// NaN behind numbers.
+fn by_nan(a: f64, b: f64) -> Ordering {
+    a.is_nan().cmp(&b.is_nan())
+}
+
+fn push_masked(out: &mut Batch, head: &Head, row: Row<'_>, keep: &[u64]) {
+    let present: Vec<u64> = row
+        .present
+        .iter()
+        .zip(keep)
+        .map(|(has, keep)| has & keep)
+        .collect();
+    let histograms: Vec<_> = row
+        .histograms
+        .iter()
+        .filter(|(step, _)| keep[*step as usize / 64] >> (step % 64) & 1 == 1)
+        .cloned()
+        .collect();
+    let masked = Row {
+        floats: row.floats,
+        present: &present,
+        histograms: &histograms,
+    };
+    if !masked.is_empty() {
+        out.push(head.clone(), masked);
+    }
+}
+
+fn count_values(
+    batches: &[Batch],
+    aggregation: &Aggregation,
+    label: &str,
+    steps: usize,
+) -> Result<Vec<Batch>> {
+    let mut counts: HashMap<Labels, (usize, Vec<f64>)> = HashMap::new();
+    for (head, row) in batches.iter().flat_map(Batch::iter) {
+        let group = group_labels(head, aggregation);
+        let mut count = |step: usize, text: &str| {
+            let mut labels = group.clone();
+            labels.set(label, text);
+            let next = counts.len();
+            let (_, cells) = counts
+                .entry(labels)
+                .or_insert_with(|| (next, vec![0.0; steps]));
+            cells[step] += 1.0;
+        };
+        row.each_float(|step, value| count(step, &number::print_number(value)));
+        if !row.histograms.is_empty() {
+            let text = "count_values of native histograms: not supported by this engine yet";
+            return Err(Error::Execution(text.to_owned()));
+        }
+    }
+    let mut found: Vec<_> = counts.into_iter().collect();
+    found.sort_by_key(|(_, (order, _))| *order);
+    let mut out = Batch::new(steps);
+    for (labels, (_, cells)) in found {
+        let head = Head {
+            labels,
+            drop_name: false,
+        };
+        out.push_with::<Error>(head, |into| {
+            let some = cells.iter().enumerate().filter(|(_, count)| **count > 0.0);
+            some.for_each(|(step, count)| into.set(step, *count));
+            Ok(())
+        })?;
+    }
+    Ok(vec![out])
+}

@@ -1,0 +1,274 @@
+//! Selectors: packed series to rows, with a function over their windows or without.
+
+use std::sync::Arc;
+
+use tsdb::histogram::{FloatHistogram, ResetHint};
+use tsdb::label::METRIC_NAME;
+use tsdb::matcher::MatcherKind;
+
+use super::batch::{Batch, Head, RowMut};
+use super::window::{Series, each};
+use super::{Run, Sink, lock};
+use crate::annotation::Annotations;
+use crate::error::{Error, Result};
+use crate::functions::{Args, Name};
+use crate::plan::{Grid, Look, PlanId, Ranged, Reads, Scan};
+use crate::storage::{Columns, HistogramSample, StoredBatch};
+
+impl Run<'_> {
+    /// Runs `map` over what `turn` makes of each stored batch.
+    fn stored<T: Send>(
+        &self,
+        scan: &Scan,
+        turn: &(dyn Fn(&StoredBatch, &mut Annotations) -> Result<Batch> + Sync),
+        (map, fold): Sink<'_, T>,
+    ) -> Result<()> {
+        let mut feed = self.feed(scan.scan)?;
+        let selector = || {
+            let matchers = &self.plan.scans[scan.scan].matchers;
+            let matchers: Vec<String> = matchers.iter().map(ToString::to_string).collect();
+            format!("{{{}}}", matchers.join(","))
+        };
+        let mut next = || {
+            let Some(batch) = feed.blocking_recv() else {
+                return Ok(None);
+            };
+            let mut batch = batch.map_err(Error::Storage)?;
+            lock(&self.warnings).append(&mut batch.warnings);
+            Ok(Some(batch))
+        };
+        let turned = |stored: StoredBatch, notes: &mut Annotations| {
+            self.check()?;
+            let batch = turn(&stored, notes)?;
+            drop(stored);
+            let _held = self.reserve(&batch).map_err(|error| {
+                let chain = error_chain(&error);
+                Error::Limit(format!(
+                    "selector {} needs too much memory: {chain}",
+                    selector()
+                ))
+            })?;
+            map(batch, notes)
+        };
+        self.pipeline(&mut next, &turned, fold)
+    }
+
+    pub(super) fn instant<T: Send>(
+        &self,
+        scan: &Scan,
+        reads: Reads,
+        grid: Grid,
+        (map, fold): Sink<'_, T>,
+    ) -> Result<()> {
+        let turn = |stored: &StoredBatch, _: &mut Annotations| {
+            let mut batch = Batch::new(grid.steps);
+            let mut columns = Columns::default();
+            for row in 0..stored.rows.len() {
+                stored
+                    .rows
+                    .decode(row, &mut columns)
+                    .map_err(Error::Storage)?;
+                let head = Head {
+                    labels: stored.rows.labels(row, &|name| scan.wanted.keeps(name)),
+                    drop_name: false,
+                };
+                batch.push_with(head, |into| newest(&columns, grid, scan.look, reads, into))?;
+            }
+            Ok(batch)
+        };
+        self.stored(scan, &turn, (map, fold))
+    }
+
+    pub(super) fn windows<T: Send>(
+        &self,
+        id: PlanId,
+        scan: &Scan,
+        ranged: &Ranged,
+        (map, fold): Sink<'_, T>,
+    ) -> Result<()> {
+        let scalars = self.scalars(&ranged.args)?;
+        let args = self.window_args(id, ranged, &scalars);
+        let fixed = self.plan.scans[scan.scan]
+            .matchers
+            .iter()
+            .find(|matcher| matcher.name() == METRIC_NAME && matcher.kind() == MatcherKind::Equal);
+        let turn = |stored: &StoredBatch, notes: &mut Annotations| {
+            let mut batch = Batch::new(args.grid.steps);
+            let mut columns = Columns::default();
+            for row in 0..stored.rows.len() {
+                stored
+                    .rows
+                    .decode(row, &mut columns)
+                    .map_err(Error::Storage)?;
+                columns.drop_stale();
+                let labels = stored.rows.labels(row, &|name| scan.wanted.keeps(name));
+                let head = Head {
+                    labels,
+                    drop_name: false,
+                };
+                let metric = match fixed {
+                    Some(matcher) => matcher.value().to_owned(),
+                    None => head.labels.get(METRIC_NAME).to_owned(),
+                };
+                let one = OneSeries {
+                    columns: &columns,
+                    look: scan.look,
+                    metric: &metric,
+                };
+                self.one_series(&one, (ranged, &args), head, (&mut batch, notes))?;
+            }
+            Ok(batch)
+        };
+        self.stored(scan, &turn, (map, fold))
+    }
+
+    fn window_args<'a>(&self, id: PlanId, ranged: &'a Ranged, scalars: &'a [Vec<f64>]) -> Args<'a> {
+        let node = &self.plan.nodes[id];
+        Args {
+            scalars: scalars.iter().map(Vec::as_slice).collect(),
+            texts: Vec::new(),
+            grid: node.grid,
+            features: self.request.features,
+            span: node.span,
+            arg_spans: &ranged.arg_spans,
+        }
+    }
+
+    fn one_series(
+        &self,
+        one: &OneSeries<'_>,
+        (ranged, args): (&Ranged, &Args<'_>),
+        mut head: Head,
+        (batch, notes): (&mut Batch, &mut Annotations),
+    ) -> Result<()> {
+        let kind = head.labels.get("__type__").to_owned();
+        if ranged.keeps == Name::Dropped {
+            self.drop_name(&mut head);
+        }
+        batch.push_with(head, |into| {
+            let mut series = Series {
+                columns: one.columns,
+                look: one.look,
+                args,
+                metric: one.metric,
+                kind: &kind,
+                range_span: ranged.range_span,
+                out: RowMut {
+                    floats: into.floats,
+                    present: into.present,
+                    histograms: into.histograms,
+                },
+                notes,
+            };
+            (ranged.body)(&mut series)
+        })?;
+        Ok(())
+    }
+
+    pub(super) fn subquery_windows<T: Send>(
+        &self,
+        (id, child): (PlanId, PlanId),
+        look: Look,
+        ranged: &Ranged,
+        (map, fold): Sink<'_, T>,
+    ) -> Result<()> {
+        let scalars = self.scalars(&ranged.args)?;
+        let args = self.window_args(id, ranged, &scalars);
+        let inner = self.grid(child);
+        self.each(
+            child,
+            &|rows, notes| {
+                let mut batch = Batch::new(args.grid.steps);
+                let mut columns = Columns::default();
+                for (head, row) in rows.iter() {
+                    columns.clear();
+                    row.each_float(|step, value| {
+                        columns.t.push(inner.time(step));
+                        columns.v.push(value);
+                    });
+                    columns
+                        .histograms
+                        .extend(row.histograms.iter().map(|(step, h)| HistogramSample {
+                            t: inner.time(*step as usize),
+                            start: 0,
+                            h: unhinted(h),
+                        }));
+                    let metric = head.labels.get(METRIC_NAME).to_owned();
+                    let one = OneSeries {
+                        columns: &columns,
+                        look,
+                        metric: &metric,
+                    };
+                    self.one_series(&one, (ranged, &args), head.clone(), (&mut batch, notes))?;
+                }
+                map(batch, notes)
+            },
+            fold,
+        )
+    }
+}
+
+struct OneSeries<'a> {
+    columns: &'a Columns,
+    look: Look,
+    metric: &'a str,
+}
+
+/// A histogram whose neighbour in time is another than the one its hint is about.
+fn unhinted(h: &Arc<FloatHistogram>) -> Arc<FloatHistogram> {
+    match h.hint {
+        ResetHint::Unknown | ResetHint::Gauge => Arc::clone(h),
+        ResetHint::Reset | ResetHint::NotReset => {
+            let mut copy = (**h).clone();
+            copy.hint = ResetHint::Unknown;
+            copy.into()
+        }
+    }
+}
+
+/// Writes the newest sample of each step's window, unless it marks the series as gone.
+fn newest(
+    columns: &Columns,
+    grid: Grid,
+    look: Look,
+    reads: Reads,
+    out: &mut RowMut<'_>,
+) -> Result<()> {
+    each(columns, grid, look, |window| {
+        let float = window.t.last().copied();
+        let histogram = window.histograms.last();
+        let is_float = match (float, histogram) {
+            (Some(t), Some(sample)) => t > sample.t,
+            (float, _) => float.is_some(),
+        };
+        if is_float {
+            let value = window.v[window.v.len() - 1];
+            if !tsdb::float::is_stale(value) {
+                let t = float.unwrap_or(0);
+                let last = window.first + window.v.len() - 1;
+                let start = columns.starts.get(last).copied().unwrap_or(0);
+                out.set(window.step, read(reads, value, t, start));
+            }
+        } else if let Some(sample) = histogram.filter(|sample| !sample.h.is_stale()) {
+            match reads {
+                Reads::Value => out.set_histogram(window.step, Arc::clone(&sample.h)),
+                _ => out.set(window.step, read(reads, 0.0, sample.t, sample.start)),
+            }
+        }
+        Ok(())
+    })
+}
+
+fn read(reads: Reads, value: f64, t: i64, start: i64) -> f64 {
+    match reads {
+        Reads::Value => value,
+        Reads::Time => super::seconds(t),
+        Reads::Start => super::seconds(start),
+    }
+}
+
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<String> = chain.map(ToString::to_string).collect();
+    texts.join(": ")
+}

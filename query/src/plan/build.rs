@@ -1,0 +1,580 @@
+//! Tree to plan: times resolved, what is fixed built once, each function's body looked up.
+//!
+//! The tree is a prepared one: durations are numbers, `@ start()` is a time. Two facts decide the shape: whether a node
+//! depends on the evaluation time (else it is built for one step, under a broadcast), and whether dropping the metric name
+//! can make two series equal (else nothing needs to be compared).
+
+use tsdb::label::METRIC_NAME;
+use tsdb::matcher::MatcherKind;
+use tsdb::source::Hints;
+use tsdb::time::{Interval, Millis};
+
+use super::{
+    Aggregation, Grid, Join, Look, Node, Op, Plan, PlanId, Ranged, Reads, RowCall, ScalarSide,
+    Scan, Unique, VectorCall, Wanted,
+};
+use crate::error::{Error, Result};
+use crate::functions::{self, Body, Entry, Name, WindowBody};
+use crate::request::Request;
+use crate::storage::{Reading, Selection};
+use crate::syntax::ast::{Aggregate, At, Binary, Expr, Moment, NodeId, Span, VectorSelector};
+use crate::syntax::{AggregateOp, BinaryOp, Tree, ValueType, function::Function, types};
+
+/// Deepest tree that is planned; building and executing recurse.
+pub const DEPTH_MAX: usize = 1_000;
+
+/// Plans a prepared tree.
+///
+/// # Errors
+/// Where it is too deep, or needs what this engine cannot do yet.
+pub fn build(tree: &Tree, request: &Request) -> Result<Plan> {
+    let mut builder = Builder {
+        tree,
+        types: types::types(tree),
+        fixed: fixed(tree),
+        request,
+        plan: Plan::default(),
+        depth: 0,
+    };
+    let root = builder.node(tree.root(), Grid::of(request.when), &Wanted::All)?;
+    builder.plan.root = root;
+    Ok(builder.plan)
+}
+
+/// Of each node of the tree, whether it gives the same at each time.
+fn fixed(tree: &Tree) -> Vec<bool> {
+    let mut fixed: Vec<bool> = Vec::with_capacity(tree.nodes().len());
+    for node in tree.nodes() {
+        let of = |id: &NodeId| fixed.get(id.index()).copied().unwrap_or(false);
+        fixed.push(match &node.expr {
+            Expr::Number { .. } | Expr::String(_) | Expr::Duration(_) => true,
+            Expr::Vector(selector) => selector.moment.at.is_some(),
+            Expr::Matrix { selector, .. } => of(selector),
+            Expr::Subquery(subquery) => subquery.moment.at.is_some(),
+            Expr::Call { function, args } => !function.depends_on_time() && args.iter().all(of),
+            Expr::Aggregate(aggregate) => {
+                of(&aggregate.expr) && aggregate.param.as_ref().is_none_or(of)
+            }
+            Expr::Binary(binary) => of(&binary.lhs) && of(&binary.rhs),
+            Expr::Unary { expr, .. } | Expr::Paren(expr) => of(expr),
+        });
+    }
+    fixed
+}
+
+struct Builder<'t> {
+    tree: &'t Tree,
+    types: Vec<ValueType>,
+    fixed: Vec<bool>,
+    request: &'t Request,
+    plan: Plan,
+    depth: usize,
+}
+
+/// What a call is made of.
+struct Call<'c> {
+    function: &'static Function,
+    args: &'c [NodeId],
+    span: Span,
+}
+
+impl Builder<'_> {
+    fn push(&mut self, op: Op, span: Span, grid: Grid) -> PlanId {
+        self.plan.nodes.push(Node { op, span, grid });
+        self.plan.nodes.len() - 1
+    }
+
+    fn type_of(&self, id: NodeId) -> ValueType {
+        self.types[id.index()]
+    }
+
+    fn is_plain(&self, id: NodeId) -> bool {
+        match self.tree.expr(id) {
+            Expr::Number { .. } | Expr::String(_) => true,
+            Expr::Paren(expr) => self.is_plain(*expr),
+            _ => false,
+        }
+    }
+
+    /// The plan of a node over `grid`: built for one step only if that says it all.
+    fn node(&mut self, id: NodeId, grid: Grid, wanted: &Wanted) -> Result<PlanId> {
+        let spread = self.fixed[id.index()] && grid.steps > 1 && !self.is_plain(id);
+        let inner = if spread { Grid::once(grid.start) } else { grid };
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            let text = format!("expression is nested deeper than {DEPTH_MAX} levels");
+            return Err(Error::BadData(text));
+        }
+        let built = self.operator(id, inner, wanted)?;
+        self.depth -= 1;
+        if spread {
+            return Ok(self.push(Op::Broadcast(built), self.tree.span(id), grid));
+        }
+        Ok(built)
+    }
+
+    fn operator(&mut self, id: NodeId, grid: Grid, wanted: &Wanted) -> Result<PlanId> {
+        let span = self.tree.span(id);
+        let tree = self.tree;
+        match tree.expr(id) {
+            Expr::Number { value, .. } => Ok(self.push(Op::Number(*value), span, grid)),
+            Expr::String(text) => Ok(self.push(Op::Text(text.clone()), span, grid)),
+            Expr::Paren(expr) => self.node(*expr, grid, wanted),
+            Expr::Vector(selector) => {
+                let scan = self.instant(selector, span, grid, wanted)?;
+                Ok(self.push(Op::Instant(scan, Reads::Value), span, grid))
+            }
+            Expr::Matrix { .. } => {
+                let scan = self.range(id, grid, &Wanted::All, "")?;
+                Ok(self.push(Op::Range(scan), span, grid))
+            }
+            Expr::Subquery(_) => {
+                let (child, look) = self.subquery(id, grid, &Wanted::All)?;
+                Ok(self.push(Op::SubqueryRange(child, look), span, grid))
+            }
+            Expr::Unary { negative, expr } => self.unary(*expr, *negative, (span, grid), wanted),
+            Expr::Binary(binary) => self.binary(binary, span, grid, wanted),
+            Expr::Aggregate(aggregate) => self.aggregate(aggregate, span, grid),
+            Expr::Call { function, args } => {
+                let call = Call {
+                    function,
+                    args,
+                    span,
+                };
+                self.call(&call, grid, wanted)
+            }
+            Expr::Duration(_) => Err(Error::BadData("durations were not prepared".to_owned())),
+        }
+    }
+
+    fn look(&self, moment: &Moment, range: i64) -> Look {
+        let at = moment.at.map(|at| match at {
+            At::Time(t) => t,
+            At::Start => self.request.when.start(),
+            At::End => self.request.when.end(),
+        });
+        Look {
+            at,
+            offset: moment.offset.millis(),
+            range,
+        }
+    }
+
+    fn instant(
+        &mut self,
+        selector: &VectorSelector,
+        span: Span,
+        grid: Grid,
+        wanted: &Wanted,
+    ) -> Result<Scan> {
+        let look = self.look(&selector.moment, self.request.lookback);
+        self.scan((selector, span), (grid, look), wanted, "")
+    }
+
+    fn range(&mut self, id: NodeId, grid: Grid, wanted: &Wanted, function: &str) -> Result<Scan> {
+        let tree = self.tree;
+        let Expr::Matrix { selector, range } = tree.expr(id) else {
+            unreachable!("the checker lets ranges only where they fit")
+        };
+        let Expr::Vector(vector) = tree.expr(*selector) else {
+            unreachable!("a range is one of a selector")
+        };
+        let look = self.look(&vector.moment, range.millis());
+        self.scan(
+            (vector, tree.span(*selector)),
+            (grid, look),
+            wanted,
+            function,
+        )
+    }
+
+    fn scan(
+        &mut self,
+        (selector, span): (&VectorSelector, Span),
+        (grid, look): (Grid, Look),
+        wanted: &Wanted,
+        function: &str,
+    ) -> Result<Scan> {
+        if selector.anchored || selector.smoothed {
+            return Err(unsupported("anchored and smoothed selectors"));
+        }
+        let first = look
+            .end(grid, 0)
+            .saturating_sub(look.range)
+            .saturating_add(1);
+        let last = look.end(grid, grid.steps.saturating_sub(1));
+        let selection = Selection {
+            matchers: selector.matchers.clone(),
+            times: Interval::new(Millis(first), Millis(last)),
+            reading: reading(function),
+            max_resolution: 0,
+            hints: Hints {
+                step: grid.step,
+                range: if function.is_empty() { 0 } else { look.range },
+                function: function.to_owned(),
+                ..Hints::default()
+            },
+        };
+        self.plan.scans.push(selection);
+        Ok(Scan {
+            scan: self.plan.scans.len() - 1,
+            look,
+            wanted: if self.request.features.type_and_unit_labels {
+                Wanted::All
+            } else {
+                wanted.clone()
+            },
+            anchored: selector.anchored,
+            smoothed: selector.smoothed,
+            span,
+        })
+    }
+
+    fn subquery(&mut self, id: NodeId, grid: Grid, wanted: &Wanted) -> Result<(PlanId, Look)> {
+        let tree = self.tree;
+        let Expr::Subquery(subquery) = tree.expr(id) else {
+            unreachable!("the checker lets ranges only where they fit")
+        };
+        let look = self.look(&subquery.moment, subquery.range.millis());
+        let step = match subquery.step.millis() {
+            0 => self.request.default_step,
+            step => step,
+        };
+        let child = self.node(subquery.expr, grid.under(look, step.max(1)), wanted)?;
+        Ok((child, look))
+    }
+
+    fn unary(
+        &mut self,
+        expr: NodeId,
+        negative: bool,
+        (span, grid): (Span, Grid),
+        wanted: &Wanted,
+    ) -> Result<PlanId> {
+        if self.type_of(expr) == ValueType::Scalar {
+            let child = self.node(expr, grid, wanted)?;
+            return Ok(if negative {
+                self.push(Op::Negate(child), span, grid)
+            } else {
+                child
+            });
+        }
+        if !negative {
+            return self.node(expr, grid, wanted);
+        }
+        let safe = self.keeps_apart(expr);
+        let child = self.node(expr, grid, self.needed(safe, wanted))?;
+        let call = RowCall {
+            name: "-",
+            body: crate::exec::binary::negate,
+            keeps: Name::Dropped,
+            args: Vec::new(),
+            texts: Vec::new(),
+            arg_spans: Vec::new(),
+        };
+        let op = Op::Rows(child, call);
+        let id = self.push(op, span, grid);
+        Ok(self.unique(id, safe, Unique::PerStep))
+    }
+
+    fn needed<'w>(&self, safe: bool, wanted: &'w Wanted) -> &'w Wanted {
+        if safe || self.request.features.delayed_name_removal {
+            wanted
+        } else {
+            &Wanted::All
+        }
+    }
+
+    fn unique(&mut self, id: PlanId, safe: bool, how: Unique) -> PlanId {
+        if safe || self.request.features.delayed_name_removal {
+            return id;
+        }
+        let (span, grid) = (self.plan.nodes[id].span, self.plan.nodes[id].grid);
+        self.push(Op::Unique(id, how), span, grid)
+    }
+
+    /// Whether the series of a vector stay apart without their metric names.
+    fn keeps_apart(&self, id: NodeId) -> bool {
+        let tree = self.tree;
+        match tree.expr(id) {
+            Expr::Vector(selector) => selector.matchers.iter().any(|matcher| {
+                matcher.name() == METRIC_NAME && matcher.kind() == MatcherKind::Equal
+            }),
+            Expr::Matrix { selector, .. } => self.keeps_apart(*selector),
+            Expr::Subquery(subquery) => self.keeps_apart(subquery.expr),
+            Expr::Paren(expr) => self.keeps_apart(*expr),
+            Expr::Unary { .. } => true,
+            Expr::Aggregate(aggregate) => {
+                let named = aggregate
+                    .grouping
+                    .iter()
+                    .any(|label| super::is_metadata(label));
+                picks(aggregate.op) && self.keeps_apart(aggregate.expr)
+                    || !picks(aggregate.op) && (aggregate.without || !named)
+            }
+            Expr::Call { function, args } => match functions::lookup(function.name) {
+                Some(Entry {
+                    name: Name::Dropped,
+                    ..
+                }) => true,
+                Some(Entry {
+                    name: Name::Kept, ..
+                }) => args.iter().any(|arg| {
+                    let ranged =
+                        matches!(self.type_of(*arg), ValueType::Vector | ValueType::Matrix);
+                    ranged && self.keeps_apart(*arg)
+                }),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn binary(
+        &mut self,
+        binary: &Binary,
+        span: Span,
+        grid: Grid,
+        wanted: &Wanted,
+    ) -> Result<PlanId> {
+        let scalar = |id| self.type_of(id) == ValueType::Scalar;
+        match (scalar(binary.lhs), scalar(binary.rhs)) {
+            (true, true) => {
+                let lhs = self.node(binary.lhs, grid, wanted)?;
+                let rhs = self.node(binary.rhs, grid, wanted)?;
+                Ok(self.push(Op::ScalarBinary(binary.op, lhs, rhs), span, grid))
+            }
+            (false, false) => {
+                let lhs = self.node(binary.lhs, grid, &Wanted::All)?;
+                let rhs = self.node(binary.rhs, grid, &Wanted::All)?;
+                let join = Join {
+                    op: binary.op,
+                    lhs,
+                    rhs,
+                    return_bool: binary.return_bool,
+                    matching: binary.matching.clone().unwrap_or_default(),
+                };
+                Ok(self.push(Op::Join(join), span, grid))
+            }
+            (scalar_left, _) => {
+                let (vector, scalar) = if scalar_left {
+                    (binary.rhs, binary.lhs)
+                } else {
+                    (binary.lhs, binary.rhs)
+                };
+                let drops = drops_name(binary.op, binary.return_bool);
+                let safe = !drops || self.keeps_apart(vector);
+                let vector = self.node(vector, grid, self.needed(safe, wanted))?;
+                let scalar = self.node(scalar, grid, wanted)?;
+                let side = ScalarSide {
+                    op: binary.op,
+                    vector,
+                    scalar,
+                    scalar_left,
+                    return_bool: binary.return_bool,
+                };
+                let id = self.push(Op::VectorScalar(side), span, grid);
+                Ok(self.unique(id, safe, Unique::PerStep))
+            }
+        }
+    }
+
+    fn aggregate(&mut self, aggregate: &Aggregate, span: Span, grid: Grid) -> Result<PlanId> {
+        let mut grouping = aggregate.grouping.clone();
+        grouping.sort_unstable();
+        grouping.dedup();
+        let by =
+            !aggregate.without && !picks(aggregate.op) && aggregate.op != AggregateOp::CountValues;
+        let wanted = if by {
+            Wanted::Only(grouping.clone())
+        } else {
+            Wanted::All
+        };
+        let child = self.node(aggregate.expr, grid, &wanted)?;
+        let param = aggregate
+            .param
+            .map(|param| self.node(param, grid, &Wanted::All))
+            .transpose()?;
+        let aggregation = Aggregation {
+            op: aggregate.op,
+            child,
+            param,
+            grouping,
+            without: aggregate.without,
+            param_span: aggregate.param.map_or(span, |param| self.tree.span(param)),
+            child_span: self.tree.span(aggregate.expr),
+        };
+        Ok(self.push(Op::Aggregate(aggregation), span, grid))
+    }
+
+    fn call(&mut self, call: &Call<'_>, grid: Grid, wanted: &Wanted) -> Result<PlanId> {
+        if let Some(op) = self.own_operator(call, grid)? {
+            return Ok(self.push(op, call.span, grid));
+        }
+        let Some(entry) = functions::lookup(call.function.name) else {
+            return Err(unsupported(call.function.name));
+        };
+        match entry.body {
+            Body::Window(body) => self.window_call(call, (body, entry.name), grid, wanted),
+            Body::Rows(body) => {
+                let vector = call
+                    .args
+                    .iter()
+                    .find(|arg| self.type_of(**arg) == ValueType::Vector);
+                let safe = vector.is_none_or(|vector| self.keeps_apart(*vector))
+                    && entry.name != Name::Own
+                    || entry.name == Name::Kept;
+                let child = match vector {
+                    Some(vector) if entry.name == Name::Own => {
+                        self.node(*vector, grid, &Wanted::All)?
+                    }
+                    Some(vector) => self.node(*vector, grid, self.needed(safe, wanted))?,
+                    None => {
+                        let time = self.push(Op::Time, call.span, grid);
+                        self.push(Op::VectorOf(time), call.span, grid)
+                    }
+                };
+                let row_call = RowCall {
+                    name: call.function.name,
+                    body,
+                    keeps: entry.name,
+                    args: self.scalars(call, grid)?,
+                    texts: self.texts(call),
+                    arg_spans: self.arg_spans(call),
+                };
+                let id = self.push(Op::Rows(child, row_call), call.span, grid);
+                Ok(self.unique(id, safe, Unique::PerStep))
+            }
+            Body::Vector(body) => {
+                let mut vectors = Vec::new();
+                for arg in call.args {
+                    match self.type_of(*arg) {
+                        ValueType::Vector => vectors.push(self.node(*arg, grid, &Wanted::All)?),
+                        ValueType::Matrix => return Err(unsupported(call.function.name)),
+                        ValueType::Scalar | ValueType::String => {}
+                    }
+                }
+                let vector_call = VectorCall {
+                    name: call.function.name,
+                    body,
+                    vectors,
+                    args: self.scalars(call, grid)?,
+                    texts: self.texts(call),
+                    arg_spans: self.arg_spans(call),
+                };
+                Ok(self.push(Op::Vector(vector_call), call.span, grid))
+            }
+        }
+    }
+
+    fn window_call(
+        &mut self,
+        call: &Call<'_>,
+        (body, keeps): (WindowBody, Name),
+        grid: Grid,
+        wanted: &Wanted,
+    ) -> Result<PlanId> {
+        let range = call
+            .args
+            .iter()
+            .find(|arg| self.type_of(**arg) == ValueType::Matrix);
+        let range = *range.expect("a function over windows has a range");
+        let safe = keeps == Name::Kept || self.keeps_apart(range);
+        let ranged = Ranged {
+            name: call.function.name,
+            body,
+            keeps,
+            args: self.scalars(call, grid)?,
+            arg_spans: self.arg_spans(call),
+            range_span: self.tree.span(range),
+        };
+        let inner = self.unparenthesized(range);
+        let wanted = self.needed(safe, wanted);
+        let op = if matches!(self.tree.expr(inner), Expr::Subquery(_)) {
+            let (child, look) = self.subquery(inner, grid, wanted)?;
+            Op::SubqueryWindow(child, look, ranged)
+        } else {
+            Op::Window(self.range(inner, grid, wanted, call.function.name)?, ranged)
+        };
+        let id = self.push(op, call.span, grid);
+        Ok(self.unique(id, safe, Unique::Whole))
+    }
+
+    fn unparenthesized(&self, mut id: NodeId) -> NodeId {
+        while let Expr::Paren(expr) = self.tree.expr(id) {
+            id = *expr;
+        }
+        id
+    }
+
+    /// Functions that are operators of the plan.
+    fn own_operator(&mut self, call: &Call<'_>, grid: Grid) -> Result<Option<Op>> {
+        let all = &Wanted::All;
+        Ok(Some(match call.function.name {
+            "time" => Op::Time,
+            "pi" => Op::Number(std::f64::consts::PI),
+            "scalar" => Op::ScalarOf(self.node(call.args[0], grid, &Wanted::Only(Vec::new()))?),
+            "vector" => Op::VectorOf(self.node(call.args[0], grid, all)?),
+            name @ ("min_of" | "max_of") => {
+                let a = self.node(call.args[0], grid, all)?;
+                let b = self.node(call.args[1], grid, all)?;
+                Op::Extreme(name == "max_of", a, b)
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn scalars(&mut self, call: &Call<'_>, grid: Grid) -> Result<Vec<PlanId>> {
+        let mut scalars = Vec::new();
+        for arg in call.args {
+            if self.type_of(*arg) == ValueType::Scalar {
+                scalars.push(self.node(*arg, grid, &Wanted::All)?);
+            }
+        }
+        Ok(scalars)
+    }
+
+    fn texts(&self, call: &Call<'_>) -> Vec<String> {
+        let texts =
+            call.args
+                .iter()
+                .filter_map(|arg| match self.tree.expr(self.unparenthesized(*arg)) {
+                    Expr::String(text) => Some(text.clone()),
+                    _ => None,
+                });
+        texts.collect()
+    }
+
+    fn arg_spans(&self, call: &Call<'_>) -> Vec<Span> {
+        call.args.iter().map(|arg| self.tree.span(*arg)).collect()
+    }
+}
+
+/// What of downsampled series a function wants.
+fn reading(function: &str) -> Reading {
+    match function {
+        "min_over_time" => Reading::Min,
+        "max_over_time" => Reading::Max,
+        "count_over_time" => Reading::Count,
+        "sum_over_time" => Reading::Sum,
+        "rate" | "increase" | "irate" | "resets" | "xrate" | "xincrease" => Reading::Counter,
+        _ => Reading::Average,
+    }
+}
+
+/// Whether an aggregation picks series instead of making new ones.
+#[must_use]
+pub fn picks(op: AggregateOp) -> bool {
+    use AggregateOp::{Bottomk, LimitRatio, Limitk, Topk};
+    matches!(op, Topk | Bottomk | Limitk | LimitRatio)
+}
+
+/// Whether an operator makes values that are no longer the metric's.
+#[must_use]
+pub fn drops_name(op: BinaryOp, return_bool: bool) -> bool {
+    return_bool || !(op.is_comparison() || op.is_set())
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::Execution(format!("{what}: not supported by this engine yet"))
+}
