@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! text --lexer--> tokens --parser--> tree --types--> checked tree --print, pretty--> text
+//!                                                                --prepare--> tree of plain numbers, to evaluate
 //! ```
 //!
 //! [`parse`] is the door; errors have the texts and positions of Prometheus 3.14. A text is at most
@@ -16,12 +17,14 @@ mod token;
 pub mod ast;
 pub mod function;
 pub mod number;
+pub mod prepare;
 pub mod pretty;
 pub mod print;
 pub mod quote;
 pub mod types;
 
 pub use ast::Tree;
+pub use prepare::prepare;
 pub use pretty::pretty;
 pub use token::{AggregateOp, BinaryOp};
 pub use types::ValueType;
