@@ -24,6 +24,10 @@ bench *ARGS:
 fuzz TARGET *ARGS:
     cargo +nightly fuzz run {{TARGET}} {{ARGS}}
 
+# The compactor in a simulated world, through N seeds from FIRST on.
+sim N FIRST="0":
+    STRATAL_SIM_SEEDS={{N}} STRATAL_SIM_SEED={{FIRST}} cargo test -p stratal-compactor --test simulation --locked
+
 # The scripts beside a live Prometheus and promtool.
 live:
     for script in tests/live/{promtool,query,compaction}.sh; do "$script" || exit 1; done

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::report::{Deleted, DeletedBecause};
 use crate::retention::{self, Expired};
 use crate::view::View;
-use crate::{garbage, partial, retry};
+use crate::{fetch, garbage, partial, retry};
 
 /// Deletions at one time, as many as Thanos does.
 const DELETIONS: usize = 32;
@@ -39,7 +39,7 @@ pub async fn delete_marked(compactor: &Compactor, view: &View) -> Result<()> {
     run(deletions).await
 }
 
-/// Marks the blocks that other blocks cover, if the other is whole.
+/// Marks the blocks that other blocks cover, if the other is whole and sound in every byte: what is marked goes.
 ///
 /// # Errors
 /// [`Error::Stopped`] only.
@@ -52,6 +52,9 @@ pub async fn mark_garbage(compactor: &Compactor, view: &View) -> Result<()> {
     let mut whole: BTreeMap<BlockId, bool> = BTreeMap::new();
     for found in garbage::superseded(&unmarked) {
         compactor.stop.check()?;
+        if view.damaged.contains(&found.by) {
+            continue;
+        }
         let by = unmarked
             .iter()
             .find(|block| block.ulid == found.by)
@@ -66,6 +69,9 @@ pub async fn mark_garbage(compactor: &Compactor, view: &View) -> Result<()> {
                 }
             },
         };
+        if matches!(marked, Err(Error::Stopped)) {
+            return marked;
+        }
         if let Err(error) = marked {
             compactor.metrics.garbage_collection_failures.inc();
             compactor.journal.failure(
@@ -78,12 +84,16 @@ pub async fn mark_garbage(compactor: &Compactor, view: &View) -> Result<()> {
 }
 
 async fn is_whole(compactor: &Compactor, block: &BlockMeta) -> Result<bool> {
-    let Some(missing) = compactor.missing(block).await? else {
-        return Ok(true);
-    };
-    let what = format!("{missing}; blocks that it was made of are still there and are kept");
-    compactor.journal.attention(Some(block.ulid), what);
-    Ok(false)
+    if let Some(missing) = compactor.missing(block).await? {
+        let what = format!("{missing}; blocks that it was made of are still there and are kept");
+        compactor.journal.attention(Some(block.ulid), what);
+        return Ok(false);
+    }
+    let damage = fetch::verify(compactor, block).await?;
+    if let Some(fact) = &damage {
+        compactor.fence(block.ulid, fact).await?;
+    }
+    Ok(damage.is_none())
 }
 
 async fn mark_superseded(compactor: &Compactor, block: BlockId, is_covered: bool) -> Result<()> {

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tsdb::block::check;
 use tsdb::bucket::download::download;
 use tsdb::error::{Error as BlockError, ErrorKind};
 use tsdb::id::BlockId;
@@ -14,7 +15,7 @@ use crate::build;
 use crate::compactor::{Compactor, culprit};
 use crate::error::{Error, Result};
 use crate::health::Health;
-use crate::retry;
+use crate::{retry, work_dir};
 
 /// A block, as it came.
 #[derive(Debug)]
@@ -52,6 +53,33 @@ pub async fn fetch(compactor: &Compactor, meta: &BlockMeta, into: &Path) -> Resu
             health,
         }),
     }
+}
+
+/// Fetches a block that others were made superfluous by, and looks at every byte of it before they go. What is wrong with it, if
+/// anything is.
+///
+/// # Errors
+/// Where the bucket or the disk refuses, or has no room.
+pub async fn verify(compactor: &Compactor, meta: &BlockMeta) -> Result<Option<String>> {
+    let size_bytes = compactor.size_bytes(meta).await?;
+    let _space = compactor.work_dir.reserve(size_bytes)?;
+    let dir = compactor.work_dir.verification(meta.ulid);
+    work_dir::remove(&dir)?;
+    let looking = async {
+        match fetch(compactor, meta, &dir).await? {
+            Fetched::Damaged(fact) => Ok(Some(fact)),
+            Fetched::Sound { dir, .. } => {
+                let (_, findings) = blocking(move || check::directory(&dir)).await??;
+                let first = findings.list.iter().find(|one| one.is_damage());
+                let fact =
+                    first.map_or_else(|| "damaged in many places".into(), ToString::to_string);
+                Ok(findings.is_damaged().then_some(fact))
+            }
+        }
+    };
+    let found = compactor.stop.or(looking).await;
+    work_dir::leave(&dir, &found)?;
+    found
 }
 
 fn as_corruption(error: &BlockError) -> BlockError {

@@ -160,6 +160,7 @@ async fn read_other_marks(compactor: &Compactor, view: &mut View) -> Result<()> 
             Ok(Reading::Marked(mark)) => {
                 view.no_compact.insert(id);
                 if mark.reason.as_str() == DAMAGED {
+                    view.damaged.insert(id);
                     compactor
                         .journal
                         .attention(Some(id), format!("marked as damaged: {}", mark.details));

@@ -36,6 +36,8 @@ pub struct View {
     pub deletion_marks: BTreeMap<BlockId, UnixSeconds>,
     /// Blocks not to be compacted.
     pub no_compact: BTreeSet<BlockId>,
+    /// Blocks that an earlier run found damaged; they are in `no_compact` too.
+    pub damaged: BTreeSet<BlockId>,
     /// Blocks not to be downsampled.
     pub no_downsample: BTreeSet<BlockId>,
     /// Blocks of this run's shard that others cover, replica labels taken off.

@@ -5,6 +5,7 @@
 //!   stratal.lock                 held while a run lasts; says who holds it
 //!   compact/<group key>/<ULID>   inputs and the result of one compaction
 //!   downsample/<ULID>/<ULID>     input and results of one downsampling
+//!   verify/<ULID>/<ULID>         a block that makes others superfluous, before they go
 //! ```
 //!
 //! Nothing in here is needed after a run: a run that was killed leaves directories, and the next one, which has the lock, removes
@@ -23,6 +24,7 @@ use crate::error::{Error, Result};
 const LOCK: &str = "stratal.lock";
 const COMPACT: &str = "compact";
 const DOWNSAMPLE: &str = "downsample";
+const VERIFY: &str = "verify";
 
 /// Longest text of a holder that is read from a lock file, in bytes.
 const HOLDER_BYTES_MAX: u64 = 1024;
@@ -51,7 +53,7 @@ impl WorkDir {
             reserved: Mutex::new(0),
             _lock: lock,
         };
-        for name in [COMPACT, DOWNSAMPLE] {
+        for name in [COMPACT, DOWNSAMPLE, VERIFY] {
             remove(&root.join(name))?;
         }
         Ok(work_dir)
@@ -67,6 +69,12 @@ impl WorkDir {
     #[must_use]
     pub fn downsampling(&self, block: BlockId) -> PathBuf {
         self.root.join(DOWNSAMPLE).join(block.to_string())
+    }
+
+    /// Where a block is looked at.
+    #[must_use]
+    pub fn verification(&self, block: BlockId) -> PathBuf {
+        self.root.join(VERIFY).join(block.to_string())
     }
 
     /// Sets `need_bytes` aside for a job, until the result is dropped.
@@ -123,6 +131,17 @@ pub fn remove(dir: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Removes a job's directory, unless the job was dropped: then a thread may still write there, and the next run removes it.
+///
+/// # Errors
+/// Where the disk refuses.
+pub fn leave<T>(dir: &Path, done: &Result<T>) -> Result<()> {
+    if matches!(done, Err(Error::Stopped)) {
+        return Ok(());
+    }
+    remove(dir)
 }
 
 fn lock(root: &Path, path: &Path, holder: &str) -> Result<File> {

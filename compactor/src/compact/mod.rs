@@ -13,21 +13,17 @@
 mod choose;
 mod make;
 
-use std::path::Path;
-
 use tsdb::id::BlockId;
 use tsdb::meta::BlockMeta;
 
 use crate::compactor::Compactor;
 use crate::error::{Error, Result};
-use crate::fetch::{Fetched, fetch};
 use crate::group::Group;
 use crate::metrics::count;
-use crate::plan;
 use crate::published::{self, Wanted};
 use crate::report::{Job, seconds_between};
 use crate::view::View;
-use crate::work_dir;
+use crate::{fetch, plan, work_dir};
 
 use choose::choose;
 pub(crate) use make::upload_block;
@@ -97,7 +93,7 @@ async fn attempt(compactor: &Compactor, view: &View, group: &Group) -> Result<St
         .stop
         .or(make(compactor, group, &planned, &dir))
         .await;
-    leave(&dir, &made)?;
+    work_dir::leave(&dir, &made)?;
     let job = match made? {
         Made::Excluded => return Ok(Step::Progress),
         Made::Nothing { emptied } => return mark_empty(compactor, group, &planned, emptied).await,
@@ -128,14 +124,6 @@ async fn input_bytes(compactor: &Compactor, planned: &[&BlockMeta]) -> Result<u6
     Ok(sum)
 }
 
-/// Removes a job's directory, unless the job was dropped: then a thread may still write there, and the next run removes it.
-pub(crate) fn leave<T>(dir: &Path, done: &Result<T>) -> Result<()> {
-    if matches!(done, Err(Error::Stopped)) {
-        return Ok(());
-    }
-    work_dir::remove(dir)
-}
-
 /// Goes on from a block that an earlier run uploaded before it was cut off.
 async fn use_published(
     compactor: &Compactor,
@@ -149,10 +137,7 @@ async fn use_published(
     else {
         return Ok(None);
     };
-    let dir = compactor.work_dir.compaction(&group.key);
-    let fetched = compactor.stop.or(fetch(compactor, found, &dir)).await;
-    leave(&dir, &fetched)?;
-    if let Fetched::Damaged(fact) = fetched? {
+    if let Some(fact) = fetch::verify(compactor, found).await? {
         compactor.fence(found.ulid, &fact).await?;
         return Ok(Some(Step::Progress));
     }

@@ -13,7 +13,7 @@ use tsdb::error::{Error as BlockError, ErrorKind};
 use tsdb::meta::{BlockMeta, Resolution};
 
 use super::block::{Downsampled, Target, downsample};
-use crate::compact::{leave, upload_block};
+use crate::compact::upload_block;
 use crate::compactor::{Compactor, culprit};
 use crate::downsample_due::{self, Due};
 use crate::error::{Error, Result};
@@ -83,7 +83,7 @@ async fn attempt(
     let dir = compactor.work_dir.downsampling(meta.ulid);
     work_dir::remove(&dir)?;
     let made = compactor.stop.or(make(compactor, meta, to, &dir)).await;
-    leave(&dir, &made)?;
+    work_dir::leave(&dir, &made)?;
     let Some(job) = made? else {
         compactor.not_downsampled.add(meta.ulid);
         return Ok(false);

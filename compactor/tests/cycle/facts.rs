@@ -197,6 +197,35 @@ async fn superseding_block_that_is_not_whole_supersedes_nothing() {
     );
 }
 
+/// Found by the simulation: a run died after the upload, the result rotted, and the next run trusted its size.
+#[tokio::test]
+async fn superseding_block_that_is_damaged_supersedes_nothing() {
+    let bucket = TestBucket::new();
+    bucket.fill().await;
+    bucket.run(bucket.config()).await.unwrap();
+    let objects = bucket.objects().await;
+    let made = metas(&objects)
+        .into_values()
+        .find(|meta| meta.compaction.level == 2)
+        .unwrap();
+    for source in &made.compaction.sources {
+        bucket.delete(&format!("{source}/deletion-mark.json")).await;
+    }
+    let chunks = format!("{}/chunks/000001", made.ulid);
+    let mut bytes = objects[&chunks].clone();
+    bytes[40] ^= 1;
+    bucket.put(&chunks, bytes).await;
+    for _ in 0..2 {
+        let report = bucket.run(bucket.config()).await.unwrap();
+        assert_eq!(report.outcome(), Outcome::NeedsPerson, "{report:?}");
+        let objects = bucket.objects().await;
+        assert!(marked(&objects, "no-compact-mark.json").contains(&made.ulid));
+        let doomed = marked(&objects, "deletion-mark.json");
+        let sources = &made.compaction.sources;
+        assert!(sources.iter().all(|source| !doomed.contains(source)));
+    }
+}
+
 #[tokio::test]
 async fn wish_to_stop_ends_a_run_before_it_changes_anything() {
     let bucket = TestBucket::new();

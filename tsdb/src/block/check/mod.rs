@@ -54,6 +54,14 @@ pub struct Finding {
     pub fact: String,
 }
 
+impl Finding {
+    /// Whether it is a broken promise.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        self.severity == Severity::Damage
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.offset {
