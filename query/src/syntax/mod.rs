@@ -1,7 +1,7 @@
 //! The language: text to tree and back.
 //!
 //! ```text
-//! text --lexer--> tokens --parser--> tree --types--> checked tree --print, pretty--> text
+//! text --lexer--> tokens --parser--> tree --types--> checked tree --print, pretty--> text, --json--> JSON
 //!                                                                --prepare--> tree of plain numbers, to evaluate
 //! ```
 //!
@@ -16,6 +16,7 @@ mod token;
 
 pub mod ast;
 pub mod function;
+pub mod json;
 pub mod number;
 pub mod prepare;
 pub mod pretty;
@@ -24,10 +25,13 @@ pub mod quote;
 pub mod types;
 
 pub use ast::Tree;
+pub use json::json;
 pub use prepare::prepare;
 pub use pretty::pretty;
 pub use token::{AggregateOp, BinaryOp};
 pub use types::ValueType;
+
+use tsdb::matcher::Matcher;
 
 use crate::error::{ParseError, ParseErrors};
 
@@ -67,14 +71,7 @@ impl Options {
 /// # Errors
 /// What is wrong with it; the first is what Prometheus reports.
 pub fn parse(text: &str, options: Options) -> Result<Tree, ParseErrors> {
-    if text.len() > TEXT_BYTES_MAX {
-        let message = format!(
-            "query of {} bytes is longer than {TEXT_BYTES_MAX}",
-            text.len()
-        );
-        let span = ast::Span::default();
-        return Err(ParseErrors::new(text, vec![ParseError { span, message }]));
-    }
+    check_size(text)?;
     let mut tree = parser::parse(text, options).map_err(|errors| ParseErrors::new(text, errors))?;
     let errors = types::check(text, &mut tree);
     if errors.is_empty() {
@@ -82,6 +79,28 @@ pub fn parse(text: &str, options: Options) -> Result<Tree, ParseErrors> {
     } else {
         Err(ParseErrors::new(text, errors))
     }
+}
+
+/// Parses what `match[]` takes: a selector without range, offset or `@`, which may match everything. Matchers stand in source
+/// order, the name before the braces last.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseErrors> {
+    check_size(text)?;
+    parser::parse_selector(text).map_err(|errors| ParseErrors::new(text, errors))
+}
+
+fn check_size(text: &str) -> Result<(), ParseErrors> {
+    if text.len() <= TEXT_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "query of {} bytes is longer than {TEXT_BYTES_MAX}",
+        text.len()
+    );
+    let span = ast::Span::default();
+    Err(ParseErrors::new(text, vec![ParseError { span, message }]))
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl Parser<'_> {
             Kind::Op(BinaryOp::Add | BinaryOp::Sub) => {
                 self.bump()?;
                 let operand = self.duration_operand()?;
-                self.signed(token, operand)
+                self.signed_offset(token, operand)
             }
             Kind::LeftParen => {
                 let id = self.duration(0)?;
@@ -47,6 +47,20 @@ impl Parser<'_> {
             _ => self.duration_operand()?,
         };
         Ok(self.length(id))
+    }
+
+    /// A sign after `offset`: before a call, and only there, a plus stays in the tree.
+    fn signed_offset(&mut self, sign: Token, operand: NodeId) -> NodeId {
+        match self.nodes[operand.index()].expr {
+            Expr::Duration(call) if !call.wrapped && sign.kind == Kind::Op(BinaryOp::Add) => {
+                let span = Span {
+                    start: sign.span.start,
+                    end: self.span(operand).end,
+                };
+                self.push_duration(span, DurationOp::Add, None, Some(operand))
+            }
+            _ => self.signed(sign, operand),
+        }
     }
 
     fn length(&self, id: NodeId) -> Length {

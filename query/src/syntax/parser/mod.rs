@@ -11,6 +11,8 @@
 //! construct that says what it wants. Depth is bounded by [`super::NESTING_MAX`], so recursion is too. Types are
 //! checked afterwards by [`super::types`].
 
+use tsdb::matcher::Matcher;
+
 use super::ast::{Binary, Expr, Matching, Node, NodeId, Span, Tree, push};
 use super::lexer::Lexer;
 use super::number;
@@ -56,24 +58,37 @@ pub(super) struct Parser<'q> {
 
 /// Parses a whole text; the tree is not yet checked.
 pub(super) fn parse(text: &str, options: Options) -> Result<Tree, Vec<ParseError>> {
-    let mut parser = Parser {
-        text,
-        options,
-        lexer: Lexer::new(text),
-        next: None,
-        context: NOWHERE,
-        last_closing: 0,
-        depth: 0,
-        nodes: Vec::new(),
-        errors: Vec::new(),
-    };
+    let mut parser = Parser::new(text, options);
     match parser.whole() {
         Ok(root) if parser.errors.is_empty() => Ok(Tree::new(parser.nodes, root)),
         _ => Err(parser.errors),
     }
 }
 
+/// Parses a text that is one selector and nothing else.
+pub(super) fn parse_selector(text: &str) -> Result<Vec<Matcher>, Vec<ParseError>> {
+    let mut parser = Parser::new(text, Options::default());
+    match parser.whole_selector() {
+        Ok(matchers) if parser.errors.is_empty() => Ok(matchers),
+        _ => Err(parser.errors),
+    }
+}
+
 impl<'q> Parser<'q> {
+    fn new(text: &'q str, options: Options) -> Self {
+        Self {
+            text,
+            options,
+            lexer: Lexer::new(text),
+            next: None,
+            context: NOWHERE,
+            last_closing: 0,
+            depth: 0,
+            nodes: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
     fn whole(&mut self) -> Parsed<NodeId> {
         if self.peek()? == Kind::Eof {
             self.refuse(Span::default(), "no expression found in input");

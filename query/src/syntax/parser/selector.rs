@@ -34,17 +34,23 @@ const AFTER_ITEM: Context = Context {
 };
 
 impl Parser<'_> {
+    /// A selector up to the end of the text.
+    pub(super) fn whole_selector(&mut self) -> Parsed<Vec<Matcher>> {
+        let token = self.peek_token()?;
+        let name = match token.kind {
+            Kind::LeftBrace => None,
+            _ if token.is_metric_name() => Some(self.bump()?),
+            _ => return Err(self.unexpected()),
+        };
+        let (matchers, _) = self.named_matchers(name)?;
+        self.expect(Kind::Eof)?;
+        Ok(matchers)
+    }
+
     /// A selector whose name, if it has one, was just read.
     pub(super) fn selector(&mut self, name: Option<Token>) -> Parsed<NodeId> {
-        let mut matchers = Vec::new();
-        let mut span = name.map_or(self.peek_token()?.span, |name| name.span);
-        if name.is_none() || self.peek()? == Kind::LeftBrace {
-            (matchers, span.end) = self.within(ITEM, Self::matchers)?;
-        }
+        let (matchers, span) = self.named_matchers(name)?;
         let name = name.map(|name| self.word(name.span).to_owned());
-        if let Some(name) = &name {
-            matchers.push(Matcher::equal(METRIC_NAME, name));
-        }
         let selector = VectorSelector {
             name,
             matchers,
@@ -53,6 +59,19 @@ impl Parser<'_> {
             smoothed: false,
         };
         Ok(self.push(span, Expr::Vector(Box::new(selector))))
+    }
+
+    /// The matchers after a name, and one for the name.
+    fn named_matchers(&mut self, name: Option<Token>) -> Parsed<(Vec<Matcher>, Span)> {
+        let mut matchers = Vec::new();
+        let mut span = name.map_or(self.peek_token()?.span, |name| name.span);
+        if name.is_none() || self.peek()? == Kind::LeftBrace {
+            (matchers, span.end) = self.within(ITEM, Self::matchers)?;
+        }
+        if let Some(name) = name {
+            matchers.push(Matcher::equal(METRIC_NAME, self.word(name.span)));
+        }
+        Ok((matchers, span))
     }
 
     fn matchers(&mut self) -> Parsed<(Vec<Matcher>, usize)> {
