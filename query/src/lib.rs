@@ -19,6 +19,7 @@ pub mod error;
 pub mod exec;
 pub mod functions;
 pub mod histogram;
+pub mod http;
 pub mod plan;
 pub mod request;
 pub mod storage;

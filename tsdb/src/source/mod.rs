@@ -10,6 +10,9 @@
 //! *as returned*, external labels and all; equal label sets are neighbours and not merged; every sample of the asked interval is there; hints
 //! change nothing; what is held is counted in the caller's [`Budget`] and given back when the stream is dropped. Batches
 //! are in [`batch`].
+//!
+//! Beside it stand traits for what is no series, each in its file: [`exemplar`], [`metadata`], [`rule`], [`target`],
+//! [`status`]. A storage implements those that it can; [`nothing::Nothing`] stands in for the others.
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -25,6 +28,12 @@ use crate::time::Interval;
 pub mod batch;
 #[cfg(feature = "testing")]
 pub mod conformance;
+pub mod exemplar;
+pub mod metadata;
+pub mod nothing;
+pub mod rule;
+pub mod status;
+pub mod target;
 
 pub use batch::{SeriesBatch, SeriesChunk, SeriesView};
 

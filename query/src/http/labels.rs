@@ -1,0 +1,176 @@
+//! `/labels`, `/label/{name}/values`, `/series`: what there is, without samples.
+
+use std::collections::BTreeSet;
+
+use futures::future::try_join_all;
+use tsdb::label::Labels;
+use tsdb::matcher::Matcher;
+use tsdb::source::{LabelNames, LabelValues, Names, Select};
+use tsdb::time::Interval;
+
+use super::dialect::Blame;
+use super::escape;
+use super::form::decode;
+use super::gather::Gather;
+use super::problem::Problem;
+use super::reply::Reply;
+use super::{Call, json, params};
+use crate::syntax::quote;
+
+/// The selectors of a request, or one that selects everything.
+fn selectors(call: &Call) -> Result<Vec<Vec<Matcher>>, Problem> {
+    let selectors = call.params().selectors(Blame::Bare)?;
+    Ok(if selectors.is_empty() {
+        vec![Vec::new()]
+    } else {
+        selectors
+    })
+}
+
+/// Label names.
+pub(super) async fn names(call: Call) -> Result<Reply, Problem> {
+    let limit = call.params().limit()?;
+    let times = call.params().interval()?;
+    let mut found = Found::default();
+    for matchers in selectors(&call)? {
+        let request = LabelNames {
+            matchers,
+            times,
+            limit: None,
+            without_labels: call.server.settings.replica_labels.clone(),
+        };
+        let sources = call.server.sources.current();
+        let asked = sources
+            .iter()
+            .filter(|source| source.info().times.overlaps(times));
+        let asked = asked.map(|source| source.label_names(&request, &call.server.budget));
+        found.add(try_join_all(asked).await?);
+    }
+    Ok(found.reply(limit))
+}
+
+/// Values of one label.
+pub(super) async fn values(call: Call) -> Result<Reply, Problem> {
+    let Some(name) = label_name(&call.path) else {
+        return Ok(Reply::refusal(404, "404 page not found\n"));
+    };
+    let name = name?;
+    let limit = call.params().limit()?;
+    let times = call.params().interval()?;
+    let mut found = Found::default();
+    for matchers in selectors(&call)? {
+        let request = LabelValues {
+            name: name.clone(),
+            matchers,
+            times,
+            limit: None,
+        };
+        let sources = call.server.sources.current();
+        let asked = sources
+            .iter()
+            .filter(|source| source.info().times.overlaps(times));
+        let asked = asked.map(|source| source.label_values(&request, &call.server.budget));
+        found.add(try_join_all(asked).await?);
+    }
+    Ok(found.reply(limit))
+}
+
+/// The label in the path `…/label/{name}/values`; none where the name has a slash in it, so that the path is another.
+fn label_name(path: &str) -> Option<Result<String, Problem>> {
+    let raw = path.strip_suffix("/values")?.rsplit('/').next()?;
+    let bytes = decode(raw.as_bytes(), false).unwrap_or_else(|| raw.as_bytes().to_vec());
+    if bytes.contains(&b'/') {
+        return None;
+    }
+    let name = String::from_utf8(bytes).map_err(|error| {
+        let shown: String = error.as_bytes().utf8_chunks().map(quoted).collect();
+        Problem::bad_data(format!("invalid label name: \"{shown}\""))
+    });
+    Some(name.map(|name| escape::unescape(&name)))
+}
+
+/// A part of broken UTF-8 as Go quotes it.
+fn quoted(part: std::str::Utf8Chunk<'_>) -> String {
+    let valid = quote::text(part.valid());
+    let invalid = part.invalid().iter().map(|byte| format!("\\x{byte:02x}"));
+    let mut shown = valid.trim_matches('"').to_owned();
+    shown.extend(invalid);
+    shown
+}
+
+/// Names or values of all selectors and sources.
+#[derive(Default)]
+struct Found {
+    names: BTreeSet<String>,
+    warnings: BTreeSet<String>,
+}
+
+impl Found {
+    fn add(&mut self, answers: Vec<Names>) {
+        for answer in answers {
+            self.names.extend(answer.names);
+            self.warnings.extend(answer.warnings);
+        }
+    }
+
+    fn reply(self, limit: Option<usize>) -> Reply {
+        let mut warnings: Vec<String> = self.warnings.into_iter().collect();
+        let limit = limit.unwrap_or(usize::MAX);
+        if self.names.len() > limit {
+            warnings.push(params::TRUNCATED.to_owned());
+        }
+        Reply::data(
+            |out| json::strings(out, self.names.iter().take(limit)),
+            &warnings,
+        )
+    }
+}
+
+/// Label sets.
+pub(super) async fn series(call: Call) -> Result<Reply, Problem> {
+    let params = call.params();
+    if call.form.all("match[]").next().is_none() {
+        return Err(Problem::bad_data("no match[] parameter provided"));
+    }
+    let limit = params.limit()?;
+    let times = params.interval()?;
+    let selectors = params.selectors(Blame::Match)?;
+    let most = limit.unwrap_or(usize::MAX);
+    let mut found = BTreeSet::new();
+    let mut warnings = Vec::new();
+    for matchers in selectors {
+        // One more than wanted tells that there is more.
+        let missing = find(&call, matchers, times, most.saturating_add(1), &mut found).await?;
+        warnings.extend(missing);
+    }
+    if found.len() > most {
+        warnings.push(params::TRUNCATED.to_owned());
+    }
+    let write = |out: &mut Vec<u8>| json::list(out, found.iter().take(most), json::labels);
+    Ok(Reply::data(write, &warnings))
+}
+
+/// Adds the first `most` series of a selector; gives what was left out, and why.
+async fn find(
+    call: &Call,
+    matchers: Vec<Matcher>,
+    times: Interval,
+    most: usize,
+    found: &mut BTreeSet<Labels>,
+) -> Result<Vec<String>, Problem> {
+    let settings = &call.server.settings;
+    let mut select = Select::new(matchers, times);
+    select.with_chunks = false;
+    select.without_labels.clone_from(&settings.replica_labels);
+    let sources = call.server.sources.current();
+    let mut gather = Gather::start(&sources, &select, &call.server.budget).await?;
+    let mut count = 0;
+    while count < most {
+        let Some(series) = gather.next().await? else {
+            break;
+        };
+        found.insert(series.labels);
+        count += 1;
+    }
+    Ok(gather.warnings)
+}
