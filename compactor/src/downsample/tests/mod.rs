@@ -1,4 +1,7 @@
-//! Windows of floats against a slow reference, and what happens at the edges.
+//! Vectors of Thanos, and what happens at the edges; [`histograms`] has those of histograms, [`slow`] the rule in plain.
+
+mod histograms;
+mod slow;
 
 use tsdb::chunk::aggregate::{Aggregate, AggregateView};
 use tsdb::chunk::{Chunk, Encoding, decode, xor};
