@@ -246,6 +246,7 @@ pub trait ResultExt<T> {
 }
 
 impl<T, E: Into<Error>> ResultExt<T> for Result<T, E> {
+    #[inline]
     fn at<P: fmt::Display>(self, place: impl FnOnce() -> P) -> Result<T> {
         self.map_err(|error| error.into().at(place()))
     }

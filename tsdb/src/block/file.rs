@@ -18,6 +18,9 @@ pub const WINDOW_BYTES: usize = 64 * 1024;
 /// Bytes gathered before they are written.
 const WRITE_BYTES: usize = 1024 * 1024;
 
+/// What is as long as this is not gathered but written at once: copying it would cost more than the call.
+const DIRECT_BYTES: usize = 128 * 1024;
+
 /// A file opened for positioned reads; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ReadFile {
@@ -169,6 +172,9 @@ impl FileOutput {
     }
 
     fn flush(&mut self) -> Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
         let written = self.file.write_all(&self.buffer);
         self.buffer.clear();
         written.map_err(|error| Error::io("write", &self.path, error))
@@ -189,9 +195,9 @@ impl FileOutput {
 impl Output for FileOutput {
     #[inline]
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.buffer.len() + bytes.len() > WRITE_BYTES {
+        if bytes.len() >= DIRECT_BYTES || self.buffer.len() + bytes.len() > WRITE_BYTES {
             self.flush()?;
-            if bytes.len() >= WRITE_BYTES {
+            if bytes.len() >= DIRECT_BYTES {
                 return self
                     .file
                     .write_all(bytes)

@@ -138,6 +138,12 @@ impl<'a> Cursor<'a> {
                 self.offset += 1;
                 Ok(u64::from(*byte))
             }
+            // Most symbols and chunk lengths: a loop for them would be a tenth of a merge.
+            [low, high, rest @ ..] if *high < 0x80 => {
+                self.rest = rest;
+                self.offset += 2;
+                Ok(u64::from(*low & 0x7F) | u64::from(*high) << 7)
+            }
             _ => self.uvarint_long(),
         }
     }

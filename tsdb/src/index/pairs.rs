@@ -6,7 +6,7 @@
 //!
 //! Neighbouring series share most pairs, so a pair's number is mostly that of the series before; else it is found by its value,
 //! of which most belong to one name only, else in a map. At the end one counting sort gives all lists in order of
-//! (name, value). It runs in batches of whole lists, so that it never needs more than [`BATCH_ENTRIES`] beside the log,
+//! (name, value). It runs in batches of whole lists, so that it never needs more than a [`BATCHES`]th beside the log,
 //! except for a longer list. Used by [`super::writer`]; lists are drawn in [`super::postings`].
 
 use foldhash::fast::FixedState;
@@ -17,8 +17,11 @@ use super::symbols::SymbolTable;
 use crate::error::{Corruption, Result};
 use crate::id::{SeriesRef, SymbolRef};
 
-/// List entries sorted at a time: 64 MiB of them, as much as the log of 1.6 M series with ten labels.
-pub const BATCH_ENTRIES: usize = 16 << 20;
+/// Walks over the log to sort it: each takes 1 ns an entry, and needs so much less memory at a time.
+pub const BATCHES: usize = 8;
+
+/// List entries sorted at a time at least: 1 MiB of them.
+const BATCH_ENTRIES_MIN: usize = 1 << 18;
 
 /// No pair.
 const NONE: u32 = u32::MAX;
@@ -222,10 +225,11 @@ impl SortedPairs {
 
     /// How many of the next pairs fit a batch, at least one.
     fn batch_len(&self, order: &[u32]) -> usize {
+        let most = (self.log.len() / BATCHES).max(BATCH_ENTRIES_MIN);
         let mut entries = 0;
         let fits = order.iter().take_while(|number| {
             entries += self.count(**number);
-            entries <= BATCH_ENTRIES
+            entries <= most
         });
         fits.count().max(1)
     }

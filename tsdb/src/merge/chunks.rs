@@ -194,26 +194,31 @@ impl<'a> ChunkMerger<'a> {
     }
 
     fn merge_floats(&mut self, inputs: &[Piece]) -> Result<Vec<Piece>> {
-        let mut columns = Vec::with_capacity(inputs.len());
+        // All inputs behind each other in two columns; input `n` starts at `starts[n]`.
+        let (mut times, mut values) = (Vec::new(), Vec::new());
+        let mut starts = Vec::with_capacity(inputs.len());
         for piece in inputs {
-            let (mut times, mut values) = (Vec::new(), Vec::new());
+            starts.push(times.len());
             decode_floats(piece.view(self.buffer), &mut times, &mut values)?;
-            columns.push((times, values));
         }
-        let times: Vec<&[i64]> = columns.iter().map(|(times, _)| times.as_slice()).collect();
-        let picks = self.choose(&times);
-        let mut out = Vec::new();
-        for run in picks.chunks(chunk::SAMPLES_PER_CHUNK) {
-            let mut encoder = chunk::xor::XorEncoder::new();
-            for pick in run {
-                let (times, values) = &columns[pick.input];
-                encoder.append(times[pick.sample], values[pick.sample]);
-            }
-            let time = |pick: &Pick| columns[pick.input].0[pick.sample];
-            let (min, max) = (time(&run[0]), time(&run[run.len() - 1]));
-            out.push(self.store(min, max, Encoding::Xor, &encoder.finish()));
-        }
-        Ok(out)
+        let ends = starts.iter().skip(1).copied().chain([times.len()]);
+        let slices: Vec<&[i64]> = starts
+            .iter()
+            .zip(ends)
+            .map(|(&start, end)| &times[start..end])
+            .collect();
+        let picks = self.choose(&slices);
+        let places = picks.iter().map(|pick| starts[pick.input] + pick.sample);
+        let (ts, vs): (Vec<i64>, Vec<f64>) = places.map(|at| (times[at], values[at])).unzip();
+        let runs = ts
+            .chunks(chunk::SAMPLES_PER_CHUNK)
+            .zip(vs.chunks(chunk::SAMPLES_PER_CHUNK));
+        Ok(runs
+            .map(|(ts, vs)| {
+                let payload = chunk::xor::encode(ts, vs);
+                self.store(ts[0], ts[ts.len() - 1], Encoding::Xor, &payload)
+            })
+            .collect())
     }
 
     fn merge_samples(&mut self, inputs: &[Piece]) -> Result<Vec<Piece>> {

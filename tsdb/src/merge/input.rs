@@ -3,8 +3,6 @@
 //! Kept in memory per block, as the format forces it: the symbol table's remap (4 bytes a symbol) and the list of all
 //! series (4 bytes a series). Everything else streams.
 
-use std::cmp::Ordering;
-
 use super::symbols;
 use std::sync::{Mutex, PoisonError};
 
@@ -33,6 +31,14 @@ pub trait Input: Sync {
     /// # Errors
     /// Where it cannot be opened.
     fn index(&self) -> Result<Self::Window>;
+
+    /// A new window over the index for a few reads here and there, which cost less than a walk's.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    fn index_probe(&self) -> Result<Self::Window> {
+        self.index()
+    }
 
     /// A new window over the segment with a zero-based index.
     ///
@@ -175,11 +181,29 @@ impl<I: Input> Source<'_, I> {
             )
         };
         read_entry(index, offset, entry).at(place)?;
-        for (name, value) in &mut entry.labels {
-            *name = self.position(*name, offset).at(place)?;
-            *value = self.position(*value, offset).at(place)?;
+        if self.symbols.is_some() || !self.remap_all(&mut entry.labels) {
+            for (name, value) in &mut entry.labels {
+                *name = self.position(*name, offset).at(place)?;
+                *value = self.position(*value, offset).at(place)?;
+            }
         }
         Ok(())
+    }
+
+    /// Replaces positions in the block's table by those in the merged one; changes nothing where one is outside.
+    #[inline]
+    fn remap_all(&self, labels: &mut [(SymbolRef, SymbolRef)]) -> bool {
+        let inside = |symbol: SymbolRef| (symbol.0 as usize) < self.remap.len();
+        let sound = labels
+            .iter()
+            .all(|(name, value)| inside(*name) & inside(*value));
+        if sound {
+            for (name, value) in labels {
+                *name = self.remap[name.0 as usize];
+                *value = self.remap[value.0 as usize];
+            }
+        }
+        sound
     }
 
     fn position(&self, symbol: SymbolRef, offset: u64) -> Result<SymbolRef> {
@@ -219,7 +243,9 @@ impl<I: Input> Source<'_, I> {
         )
     }
 
-    /// The first position whose series does not sort before `labels`.
+    /// The first position from `start` on whose series does not sort before `labels`, thought to lie about `guess` further.
+    ///
+    /// Doubles the step from there before it halves: neighbouring blocks have nearly the same series, and each look is a read.
     ///
     /// # Errors
     /// As [`Self::read_series`].
@@ -227,16 +253,27 @@ impl<I: Input> Source<'_, I> {
         &self,
         index: &mut I::Window,
         labels: &[(SymbolRef, SymbolRef)],
+        start: usize,
+        guess: usize,
     ) -> Result<usize> {
         let mut entry = SeriesEntry::default();
-        let (mut low, mut high) = (0, self.series.len());
+        let (mut low, mut high) = (start, self.series.len());
+        let (mut next, mut step) = (start.saturating_add(guess), 1);
         while low < high {
-            let middle = low.midpoint(high);
-            self.read_series(index, middle, &mut entry)?;
-            match entry.labels.as_slice().cmp(labels) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Equal | Ordering::Greater => high = middle,
+            let at = if (low..high).contains(&next) {
+                next
+            } else {
+                low.midpoint(high)
+            };
+            self.read_series(index, at, &mut entry)?;
+            if entry.labels.as_slice() < labels {
+                low = at + 1;
+                next = at.saturating_add(step);
+            } else {
+                high = at;
+                next = at.saturating_sub(step);
             }
+            step *= 2;
         }
         Ok(low)
     }

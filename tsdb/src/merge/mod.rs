@@ -36,8 +36,8 @@ use input::Input;
 use range::RangeOutput;
 use stitch::Stitcher;
 
-/// Output of one label range: enough to be worth a task, little enough to have several in flight.
-pub const RANGE_BYTES: u64 = 1024 * 1024;
+/// Output of one label range: enough to be worth a task, little enough to have several in flight for each thread.
+pub const RANGE_BYTES: u64 = 512 * 1024;
 
 /// Who wins where series overlap in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -139,6 +139,8 @@ struct Builder<'a, I: Input> {
 #[derive(Default)]
 struct Scratch {
     labels: Vec<(SymbolRef, SymbolRef)>,
+    /// The lanes of a group by time.
+    by_time: Vec<usize>,
     records: Vec<Placed>,
     buffer: Vec<u8>,
     deleted: Vec<Interval>,
@@ -152,7 +154,7 @@ impl<I: Input> Builder<'_, I> {
         }
         let mut group = Vec::with_capacity(self.lanes.len());
         while self.pop_group(&mut group) {
-            self.emit(&mut group.clone())?;
+            self.emit(&group)?;
             for &lane in &group {
                 self.advance(lane)?;
             }
@@ -201,14 +203,14 @@ impl<I: Input> Builder<'_, I> {
         true
     }
 
-    fn emit(&mut self, group: &mut [usize]) -> Result<()> {
+    fn emit(&mut self, group: &[usize]) -> Result<()> {
         self.out.disordered += group
             .iter()
             .filter(|&&lane| self.lanes[lane].is_disordered())
             .count() as u64;
         if self.can_copy(group) {
-            for &lane in group.iter() {
-                self.copy(lane)?;
+            for at in 0..group.len() {
+                self.copy(self.scratch.by_time[at])?;
             }
         } else {
             self.merge(group)?;
@@ -217,30 +219,28 @@ impl<I: Input> Builder<'_, I> {
         finished.at(|| format!("series of {}", self.names(group)))
     }
 
-    /// Whether no chunk must be looked into. Sorts the lanes by time, which is their order in the result.
-    fn can_copy(&self, group: &mut [usize]) -> bool {
+    /// Whether no chunk must be looked into; then `by_time` has the lanes in the order of their chunks in the result.
+    fn can_copy(&mut self, group: &[usize]) -> bool {
         let range = self.options.range.interval();
         let sound = group.iter().all(|&lane| {
             let lane = &self.lanes[lane];
             let inside = |chunk: &ChunkMeta| chunk.min >= range.min.0 && chunk.max <= range.max.0;
             !lane.is_disordered() && lane.deleted().is_empty() && lane.chunks().iter().all(inside)
         });
-        if !sound || group.len() == 1 {
-            return sound;
+        if !sound {
+            return false;
         }
         let key = |lane: usize| {
             let chunks = self.lanes[lane].chunks();
             (chunks[0].min, chunks[chunks.len() - 1].max)
         };
-        let mut sorted = group.to_vec();
-        sorted.sort_by_key(|&lane| key(lane));
-        let disjoint = sorted
+        let by_time = &mut self.scratch.by_time;
+        by_time.clear();
+        by_time.extend_from_slice(group);
+        by_time.sort_unstable_by_key(|&lane| key(lane));
+        by_time
             .windows(2)
-            .all(|pair| key(pair[0]).1 < key(pair[1]).0);
-        if disjoint {
-            group.copy_from_slice(&sorted);
-        }
-        disjoint
+            .all(|pair| key(pair[0]).1 < key(pair[1]).0)
     }
 
     fn copy(&mut self, lane: usize) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Cutting a merge into label ranges.
 //!
 //! Pivots are taken at even steps from the block with most series, and looked up in every other block by binary search over
-//! its own list of series. So each range is a contiguous piece of every block's list, and all pieces together are the whole.
+//! its own list of series, from where the last one was. So each range is a contiguous piece of every block's list, and all pieces together are the whole.
 
 use std::ops::Range;
 
@@ -38,10 +38,11 @@ pub fn cut<I: Input>(sources: &[Source<'_, I>], step: usize) -> Result<Vec<Piece
     };
     let mut windows = sources
         .iter()
-        .map(|source| source.input.index())
+        .map(|source| source.input.index_probe())
         .collect::<Result<Vec<_>>>()?;
     let mut pivot = SeriesEntry::default();
     let mut starts = vec![0; sources.len()];
+    let mut guesses = vec![step; sources.len()];
     let mut pieces = Vec::new();
     for at in (step..sources[largest].series.len()).step_by(step.max(1)) {
         sources[largest].read_series(&mut windows[largest], at, &mut pivot)?;
@@ -50,10 +51,11 @@ pub fn cut<I: Input>(sources: &[Source<'_, I>], step: usize) -> Result<Vec<Piece
             let end = if which == largest {
                 at
             } else {
-                source.lower_bound(&mut windows[which], &pivot.labels)?
+                let start = starts[which];
+                source.lower_bound(&mut windows[which], &pivot.labels, start, guesses[which])?
             };
-            // In a block whose series are out of order the search may go back; the merge then finds the disorder.
-            ends[which] = end.max(starts[which]);
+            guesses[which] = end - starts[which];
+            ends[which] = end;
         }
         pieces.push(
             starts
