@@ -20,6 +20,8 @@ pub mod exec;
 pub mod functions;
 pub mod histogram;
 pub mod http;
+#[cfg(feature = "testing")]
+pub mod naive;
 pub mod plan;
 pub mod request;
 pub mod storage;

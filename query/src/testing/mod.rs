@@ -1,7 +1,12 @@
 //! Tests' own tools: generated expressions and fuzz bodies.
 //!
 //! Behind feature `testing`, never set by the binary. [`expression`] writes valid text by growing it bottom up, so that
-//! every part of the language meets every other; [`fuzz`] must not panic on any text.
+//! every part of the language meets every other; [`fuzz`] must not panic on any text. Recorded answers of
+//! Prometheus are run by [`corpus`]: data from [`dataset`], one line at a time by [`evaluation`], compared by [`recorded`].
 
+pub mod corpus;
+pub mod dataset;
+pub mod evaluation;
 pub mod expression;
 pub mod fuzz;
+pub mod recorded;

@@ -17,7 +17,7 @@ pub enum Place {
 }
 
 impl FloatHistogram {
-    /// Buckets and their counts from the lowest values to the highest; the zero bucket only where it counts something.
+    /// Buckets and their counts from the lowest values to the highest; the zero bucket only where its count is above zero.
     pub fn ascending(&self) -> impl Iterator<Item = (Place, f64)> + '_ {
         let negative = backwards(&self.negative_spans, &self.negative_buckets);
         negative
@@ -36,7 +36,7 @@ impl FloatHistogram {
     }
 
     fn zero(&self) -> Option<(Place, f64)> {
-        (self.zero_count != 0.0).then_some((Place::Zero, self.zero_count))
+        (self.zero_count > 0.0).then_some((Place::Zero, self.zero_count))
     }
 }
 

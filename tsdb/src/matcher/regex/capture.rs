@@ -17,13 +17,17 @@ use crate::error::Result;
 
 /// A compiled, anchored pattern with groups.
 #[derive(Debug, Clone)]
-pub(crate) struct CaptureRegex {
+pub struct CaptureRegex {
     engine: meta::Regex,
     names: Vec<String>,
 }
 
 impl CaptureRegex {
-    pub(crate) fn new(pattern: &str) -> Result<Self> {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// Where Go would refuse it, too.
+    pub fn new(pattern: &str) -> Result<Self> {
         let parsed = parser::parse(pattern)?;
         Ok(Self {
             engine: engine(parsed.hir, WhichCaptures::All)?,
@@ -32,7 +36,8 @@ impl CaptureRegex {
     }
 
     /// The groups of `value`, where all of it matches.
-    pub(crate) fn captures<'a>(&'a self, value: &'a str) -> Option<Captures<'a>> {
+    #[must_use]
+    pub fn captures<'a>(&'a self, value: &'a str) -> Option<Captures<'a>> {
         let mut captures = self.engine.create_captures();
         let input = Input::new(value).anchored(Anchored::Yes);
         self.engine.captures(input, &mut captures);
@@ -45,7 +50,7 @@ impl CaptureRegex {
 }
 
 /// The groups of one match.
-pub(crate) struct Captures<'a> {
+pub struct Captures<'a> {
     names: &'a [String],
     value: &'a str,
     captures: regex_automata::util::captures::Captures,
@@ -53,7 +58,8 @@ pub(crate) struct Captures<'a> {
 
 impl Captures<'_> {
     /// Fills in a template.
-    pub(crate) fn expand(&self, template: &str) -> String {
+    #[must_use]
+    pub fn expand(&self, template: &str) -> String {
         let mut text = String::with_capacity(template.len());
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('$') {

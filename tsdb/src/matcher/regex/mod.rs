@@ -20,7 +20,7 @@ use regex_syntax::hir::{Hir, Look};
 use super::fast::{self, Fast, WordSet};
 use crate::error::{Error, Result};
 
-pub(crate) mod capture;
+pub mod capture;
 mod class;
 mod parser;
 mod script;
