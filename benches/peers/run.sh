@@ -199,11 +199,11 @@ downsampled() {
         fail "one pass and two passes differ"
     echo "$set: one pass gives the bytes of two"
     head_line
-    summary "$set" "$us, 5m" "$dir/five" "$bytes"
-    summary "$set" "$us, 5m and 1h" "$dir/us" "$bytes"
+    summary "$set" "$us 5m" "$dir/five" "$bytes"
+    summary "$set" "$us 5m+1h" "$dir/us" "$bytes"
     summary "$set" cp "$dir/cp" "$bytes"
     awk -F, -v set="$set" -v samples="$samples" '
-        $1 == set && $2 ~ /5m$/ { five = $4 }
+        $1 == set && $2 ~ / 5m$/ { five = $4 }
         $1 == set && $2 ~ /1h$/ { both = $4 }
         END { printf "%-7s %.1f ns a raw sample for 5m, %.1f for 5m and 1h (Thanos 0.43, recorded: 86 to 108 and 130 to 155)\n\n",
             set, five * 1e9 / samples, both * 1e9 / samples }' "$csv"
