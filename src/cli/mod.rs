@@ -8,6 +8,7 @@ pub(crate) mod block;
 pub(crate) mod bucket;
 pub(crate) mod compact;
 pub(crate) mod demo;
+pub(crate) mod query;
 pub(crate) mod service;
 pub(crate) mod shared;
 mod switch;
@@ -84,6 +85,8 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Compact, downsample and clean a bucket, once
     Compact(Box<compact::CompactFlags>),
+    /// Answer PromQL over local blocks, with the HTTP API of Prometheus
+    Query(Box<query::QueryFlags>),
     /// Tools for buckets: list, inspect, verify, mark, clean up
     Bucket(Box<bucket::BucketFlags>),
     /// Tools for block directories on local disks

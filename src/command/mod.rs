@@ -9,6 +9,7 @@ mod compact;
 mod demo;
 mod documentation;
 mod open;
+mod query;
 
 pub(crate) use open::Usage;
 
@@ -47,6 +48,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
             Ok(Outcome::Done)
         }
         Some(Command::Compact(flags)) => compact::run(&flags),
+        Some(Command::Query(flags)) => query::run(&flags),
         Some(Command::Bucket(flags) | Command::Tools(ToolsCommand::Bucket(flags))) => {
             bucket::run(&flags)
         }

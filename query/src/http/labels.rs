@@ -11,10 +11,10 @@ use tsdb::time::Interval;
 use super::dialect::Blame;
 use super::escape;
 use super::form::decode;
-use super::gather::Gather;
 use super::problem::Problem;
 use super::reply::Reply;
 use super::{Call, json, params};
+use crate::storage::gather::Gather;
 use crate::syntax::quote;
 
 /// The selectors of a request, or one that selects everything.

@@ -21,11 +21,11 @@ use futures::future::BoxFuture;
 
 pub mod compress;
 pub mod dialect;
+mod engine;
 pub mod escape;
 mod exemplars;
 mod federate;
 pub mod form;
-mod gather;
 pub mod json;
 mod labels;
 mod metadata;
@@ -40,7 +40,6 @@ mod read;
 pub mod reply;
 mod routes;
 mod rules;
-mod samples;
 pub mod server;
 pub mod stats;
 mod status;
@@ -148,6 +147,10 @@ pub fn router(server: Arc<Server>) -> Router {
 }
 
 async fn dispatch(server: Arc<Server>, route: Route, request: Request) -> Response {
+    // An empty segment would pass for a label without a name.
+    if request.uri().path().contains("//") {
+        return stray::answer(&server, &request);
+    }
     let (parts, body) = request.into_parts();
     let is_api = route.methods != Methods::Probe;
     let accept = text_header(&parts.headers, &header::ACCEPT_ENCODING).to_owned();

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::future::BoxFuture;
 use tsdb::budget::Budget;
 use tsdb::label::Labels;
-use tsdb::source::SeriesSource;
 use tsdb::source::exemplar::ExemplarSource;
 use tsdb::source::metadata::MetadataSource;
 use tsdb::source::nothing::Nothing;
@@ -20,6 +19,7 @@ use super::metrics::Metrics;
 use super::stats::Stats;
 use crate::error::Result;
 use crate::request::{Answer, Features, Request};
+pub use crate::storage::sources::Sources;
 
 /// Whatever evaluates expressions: the engine, or in tests the naive evaluator.
 pub trait Evaluate: Send + Sync {
@@ -45,19 +45,6 @@ pub struct Evaluated {
     pub answer: Answer,
     /// The cost.
     pub stats: Option<Stats>,
-}
-
-/// The sources at this moment; blocks come and go.
-pub trait Sources: Send + Sync {
-    /// All of them.
-    fn current(&self) -> Vec<Arc<dyn SeriesSource>>;
-}
-
-/// A set of sources that never changes.
-impl Sources for Vec<Arc<dyn SeriesSource>> {
-    fn current(&self) -> Vec<Arc<dyn SeriesSource>> {
-        self.clone()
-    }
 }
 
 /// What is known beside the series.

@@ -10,6 +10,9 @@
 //! [`tsdb::source::SeriesSource`]; tests have one over data sets.
 
 pub mod columns;
+pub(crate) mod gather;
+pub(crate) mod samples;
+pub mod sources;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;

@@ -12,11 +12,12 @@ use tsdb::sample::Sample;
 use tsdb::source::Select;
 use tsdb::time::{Interval, Millis};
 
+use super::Call;
 use super::dialect::Blame;
-use super::gather::Gather;
 use super::problem::Problem;
 use super::reply::Reply;
-use super::{Call, samples};
+use crate::storage::gather::Gather;
+use crate::storage::samples;
 
 mod negotiate;
 mod protobuf;

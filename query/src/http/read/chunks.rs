@@ -7,7 +7,7 @@ use tsdb::error::Result;
 use tsdb::source::SeriesChunk;
 use tsdb::time::Interval;
 
-use super::super::samples;
+use crate::storage::samples;
 
 /// The chunks as they are where that will do, else their samples in new ones.
 pub(super) fn disjoint(mut chunks: Vec<SeriesChunk>) -> Result<Vec<SeriesChunk>> {

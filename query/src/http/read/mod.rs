@@ -20,10 +20,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tsdb::budget::Budget;
 use tsdb::source::{Select, SeriesSource};
 
-use super::gather::Gather;
+use super::Call;
 use super::problem::Problem;
 use super::reply::{Content, Reply};
-use super::{Call, samples};
+use crate::storage::gather::Gather;
+use crate::storage::samples;
 
 mod chunks;
 mod message;

@@ -19,18 +19,18 @@ use tsdb::label::Labels;
 use tsdb::source::{Select, SeriesBatch, SeriesChunk, SeriesSource, SeriesStream};
 
 /// A series and the chunks that all sources have of it.
-pub(super) struct Gathered {
+pub(crate) struct Gathered {
     /// Its labels.
-    pub(super) labels: Labels,
+    pub(crate) labels: Labels,
     /// By source, then by time.
-    pub(super) chunks: Vec<SeriesChunk>,
+    pub(crate) chunks: Vec<SeriesChunk>,
 }
 
 /// Series in label order.
-pub(super) struct Gather {
+pub(crate) struct Gather {
     lanes: Vec<Lane>,
     /// What was left out, and why.
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 struct Lane {
@@ -46,7 +46,7 @@ impl Gather {
     ///
     /// # Errors
     /// Where a source is damaged or out of reach, or `budget` is spent.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         sources: &[Arc<dyn SeriesSource>],
         select: &Select,
         budget: &Budget,
@@ -76,7 +76,7 @@ impl Gather {
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub(super) async fn next(&mut self) -> Result<Option<Gathered>> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Gathered>> {
         let Some(labels) = self
             .lanes
             .iter()

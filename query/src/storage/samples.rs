@@ -12,7 +12,7 @@ use tsdb::time::{Interval, Millis};
 ///
 /// # Errors
 /// Where a chunk is damaged.
-pub(super) fn within(chunks: &[SeriesChunk], times: Interval) -> Result<Vec<Sample>> {
+pub(crate) fn within(chunks: &[SeriesChunk], times: Interval) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
     for part in chunks.iter().filter(|part| part.aggregate.is_none()) {
         let interval = Interval::new(Millis(part.min), Millis(part.max));
