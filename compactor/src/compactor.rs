@@ -4,6 +4,7 @@
 //! asking whether a block in the bucket is whole.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tsdb::bucket::mark::Put;
@@ -20,15 +21,23 @@ use crate::metrics::Metrics;
 use crate::report::{Finding, Journal, Marked};
 use crate::retry;
 use crate::stop::Stop;
-use crate::work_dir::WorkDir;
+use crate::work_dir::{self, Reservation, WorkDir};
 
 /// Reason, in marks, for a block that is damaged.
 pub const DAMAGED: &str = "stratal-damaged";
 
-/// What the outside world gives: time and names.
+/// What the outside world gives: time, names and room.
 pub trait World: Clock {
     /// A name for a new block.
     fn block_id(&self) -> BlockId;
+
+    /// What is left, in bytes, on the file system of `dir`.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    fn free_bytes(&self, dir: &Path) -> tsdb::Result<u64> {
+        work_dir::free_bytes(dir)
+    }
 }
 
 /// One run over one bucket.
@@ -88,6 +97,12 @@ impl Compactor {
     /// The present.
     pub(crate) fn now(&self) -> Millis {
         self.world.now()
+    }
+
+    /// Sets scratch space aside for a job, until the result is dropped.
+    pub(crate) fn reserve(&self, need_bytes: u64) -> Result<Reservation<'_>> {
+        let free_bytes = self.world.free_bytes(self.work_dir.root())?;
+        self.work_dir.reserve(need_bytes, free_bytes)
     }
 
     /// Marks a block for deletion.

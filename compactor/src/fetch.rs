@@ -62,7 +62,7 @@ pub async fn fetch(compactor: &Compactor, meta: &BlockMeta, into: &Path) -> Resu
 /// Where the bucket or the disk refuses, or has no room.
 pub async fn verify(compactor: &Compactor, meta: &BlockMeta) -> Result<Option<String>> {
     let size_bytes = compactor.size_bytes(meta).await?;
-    let _space = compactor.work_dir.reserve(size_bytes)?;
+    let _space = compactor.reserve(size_bytes)?;
     let dir = compactor.work_dir.verification(meta.ulid);
     work_dir::remove(&dir)?;
     let looking = async {

@@ -59,6 +59,12 @@ impl WorkDir {
         Ok(work_dir)
     }
 
+    /// The directory.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where a group's compaction works.
     #[must_use]
     pub fn compaction(&self, group: &str) -> PathBuf {
@@ -77,14 +83,11 @@ impl WorkDir {
         self.root.join(VERIFY).join(block.to_string())
     }
 
-    /// Sets `need_bytes` aside for a job, until the result is dropped.
+    /// Sets `need_bytes` of the `free_bytes` that are left aside for a job, until the result is dropped.
     ///
     /// # Errors
-    /// [`Error::NoSpace`] where the file system has less than all running jobs may write.
-    pub fn reserve(&self, need_bytes: u64) -> Result<Reservation<'_>> {
-        let stat = rustix::fs::statvfs(&self.root)
-            .map_err(|error| BlockError::io("measure", &self.root, error.into()))?;
-        let free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
+    /// [`Error::NoSpace`] where all running jobs together may write more than is left.
+    pub fn reserve(&self, need_bytes: u64, free_bytes: u64) -> Result<Reservation<'_>> {
         let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         let need = reserved.saturating_add(need_bytes);
         if need > free_bytes {
@@ -118,6 +121,16 @@ impl Drop for Reservation<'_> {
             .unwrap_or_else(PoisonError::into_inner);
         *reserved = reserved.saturating_sub(self.bytes);
     }
+}
+
+/// What is left on the file system of `dir`, in bytes.
+///
+/// # Errors
+/// Where the system does not tell.
+pub fn free_bytes(dir: &Path) -> tsdb::Result<u64> {
+    let stat =
+        rustix::fs::statvfs(dir).map_err(|error| BlockError::io("measure", dir, error.into()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// Removes a directory with all that is in it, if it is there.
@@ -210,12 +223,17 @@ mod tests {
     fn jobs_beside_each_other_share_what_is_free() {
         let dir = tempfile::tempdir().unwrap();
         let work_dir = WorkDir::open(dir.path(), "me").unwrap();
+        assert!(free_bytes(dir.path()).unwrap() > 0);
+        let one = work_dir.reserve(70, 100).unwrap();
         assert!(matches!(
-            work_dir.reserve(u64::MAX),
-            Err(Error::NoSpace { .. })
+            work_dir.reserve(31, 100),
+            Err(Error::NoSpace {
+                need_bytes: 101,
+                free_bytes: 100,
+                ..
+            })
         ));
-        let one = work_dir.reserve(1).unwrap();
-        assert!(work_dir.reserve(u64::MAX - 1).is_err());
+        assert!(work_dir.reserve(30, 100).is_ok());
         drop(one);
         assert_eq!(*work_dir.reserved.lock().unwrap(), 0);
     }

@@ -84,9 +84,7 @@ async fn attempt(compactor: &Compactor, view: &View, group: &Group) -> Result<St
         return Ok(step);
     }
     let bytes_read = input_bytes(compactor, &planned).await?;
-    let _space = compactor
-        .work_dir
-        .reserve(bytes_read.saturating_mul(SPACE_FACTOR))?;
+    let _space = compactor.reserve(bytes_read.saturating_mul(SPACE_FACTOR))?;
     let dir = compactor.work_dir.compaction(&group.key);
     work_dir::remove(&dir)?;
     let made = compactor

@@ -77,9 +77,7 @@ async fn attempt(
     }
     let start = compactor.now();
     let bytes_read = compactor.size_bytes(meta).await?;
-    let _space = compactor
-        .work_dir
-        .reserve(bytes_read.saturating_mul(SPACE_FACTOR))?;
+    let _space = compactor.reserve(bytes_read.saturating_mul(SPACE_FACTOR))?;
     let dir = compactor.work_dir.downsampling(meta.ulid);
     work_dir::remove(&dir)?;
     let made = compactor.stop.or(make(compactor, meta, to, &dir)).await;

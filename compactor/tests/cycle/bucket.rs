@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use compactor::{Compactor, Config, Metrics, Report, Result, World, cycle};
 use object_store::memory::InMemory;
@@ -27,12 +27,24 @@ pub(crate) const NOW: Millis = Millis(1_800_000_000_000);
 
 const HOUR: i64 = Millis::HOUR.0;
 
-/// A clock that ticks a millisecond per question, and names that follow it.
-pub(crate) struct Ticks(pub(crate) AtomicI64);
+/// A clock that ticks a millisecond per question, names that follow it, and a disk with as much room as is said.
+pub(crate) struct Ticks {
+    now: AtomicI64,
+    pub(crate) free_bytes: AtomicU64,
+}
+
+impl Ticks {
+    pub(crate) fn new(now: Millis) -> Self {
+        Self {
+            now: AtomicI64::new(now.0),
+            free_bytes: AtomicU64::new(u64::MAX),
+        }
+    }
+}
 
 impl Clock for Ticks {
     fn now(&self) -> Millis {
-        Millis(self.0.fetch_add(1, Ordering::Relaxed))
+        Millis(self.now.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -40,6 +52,10 @@ impl World for Ticks {
     fn block_id(&self) -> BlockId {
         let now = self.now().0.unsigned_abs();
         BlockId::new(now, u128::from(now))
+    }
+
+    fn free_bytes(&self, _dir: &Path) -> tsdb::Result<u64> {
+        Ok(self.free_bytes.load(Ordering::Relaxed))
     }
 }
 
@@ -55,7 +71,7 @@ impl TestBucket {
         Self {
             store: FaultyStore::new(Arc::new(InMemory::new()), Faults::default()),
             scratch: tempfile::tempdir().unwrap(),
-            world: Arc::new(Ticks(AtomicI64::new(NOW.0))),
+            world: Arc::new(Ticks::new(NOW)),
         }
     }
 

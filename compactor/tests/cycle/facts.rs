@@ -3,7 +3,7 @@
 //! One fact a test; the buckets are those of [`super::bucket`].
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use compactor::stop::Stop;
 use compactor::{Compactor, Metrics, Outcome, World, cycle};
@@ -224,6 +224,46 @@ async fn superseding_block_that_is_damaged_supersedes_nothing() {
         let sources = &made.compaction.sources;
         assert!(sources.iter().all(|source| !doomed.contains(source)));
     }
+}
+
+#[tokio::test]
+async fn job_that_does_not_fit_the_disk_fails_before_it_begins_and_smaller_ones_go_on() {
+    let bucket = TestBucket::new();
+    bucket.fill().await;
+    // The same window in fewer blocks: a smaller job.
+    bucket.add(50, (0, 2), "c").await;
+    bucket.add(51, (2, 4), "c").await;
+    bucket.add(52, (8, 10), "c").await;
+    bucket.add(53, (10, 12), "c").await;
+    let sizes = bucket.objects().await;
+    let size_of = |block: tsdb::id::BlockId| -> u64 {
+        let objects = sizes
+            .iter()
+            .filter(|(name, _)| name.starts_with(&block.to_string()));
+        objects.map(|(_, bytes)| bytes.len() as u64).sum()
+    };
+    let small: u64 = metas(&sizes)
+        .keys()
+        .filter(|id| [50, 51].contains(&id.0.random()))
+        .map(|&id| size_of(id))
+        .sum();
+    bucket.world.free_bytes.store(small * 2, Ordering::Relaxed);
+    let report = bucket.run(bucket.config()).await.unwrap();
+    assert_eq!(report.outcome(), Outcome::Failed);
+    assert_eq!(report.jobs.len(), 1, "{:?}", report.jobs);
+    assert_eq!(report.jobs[0].bytes_read, small);
+    assert_eq!(report.failures.len(), 2, "the larger jobs");
+    for failure in &report.failures {
+        assert!(failure.what.contains("are free; free some"), "{failure:?}");
+    }
+    // Where nothing fits, nothing changes.
+    let bucket = TestBucket::new();
+    bucket.fill().await;
+    let before = bucket.objects().await;
+    bucket.world.free_bytes.store(0, Ordering::Relaxed);
+    let report = bucket.run(bucket.config()).await.unwrap();
+    assert_eq!((report.jobs.len(), report.failures.len()), (0, 2));
+    assert_eq!(bucket.objects().await, before);
 }
 
 #[tokio::test]

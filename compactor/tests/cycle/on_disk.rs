@@ -8,7 +8,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::{Duration, SystemTime};
 
 use compactor::{Compactor, Config, Metrics, Outcome, Report, cycle};
@@ -48,7 +47,7 @@ fn run(dir: &Path, faults: Faults, now: Millis) -> compactor::Result<Report> {
         config.consistency_delay = Millis(0);
         config.delete_delay = Millis(0);
         config.replica_labels = vec!["replica".into()];
-        let world = Arc::new(Ticks(AtomicI64::new(now.0)));
+        let world = Arc::new(Ticks::new(now));
         let compactor = Compactor::begin(bucket, config, world, Metrics::default(), "child")?;
         cycle::run(&compactor).await
     })
