@@ -37,7 +37,7 @@ fn golden_requests_get_their_answers() {
         match differences(&line, &answer) {
             None => *tally.entry("passed").or_default() += 1,
             Some(_) if is_evaluation(&line) => {
-                *tally.entry("failed in the engine").or_default() += 1
+                *tally.entry("failed in the engine").or_default() += 1;
             }
             Some(why) => failures.push(format!(
                 "{} {} {} {}: {why}",
