@@ -24,7 +24,7 @@ use crate::plan::explain::{Explained, explain};
 use crate::plan::{Grid, Plan};
 use crate::request::{Answer, Request};
 use crate::storage::{Selection, Storage, StoredBatch};
-use crate::syntax::{Tree, ValueType, parse, types};
+use crate::syntax::{Tree, ValueType, parse, prepare, types};
 
 /// Batches that wait between a selector's storage and the pool.
 const QUEUE_BATCHES: usize = 4;
@@ -94,6 +94,7 @@ impl Engine {
 
     fn plan(&self, request: &Request) -> Result<(Tree, Plan)> {
         let tree = parse(&request.text, request.features.syntax())?;
+        let tree = prepare(tree, request.when)?;
         let kind = root_type(&tree);
         if !request.when.is_instant() && matches!(kind, ValueType::Matrix | ValueType::String) {
             return Err(Error::BadData(format!(

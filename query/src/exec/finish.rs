@@ -1,4 +1,7 @@
 //! Rows to the value of a query: names dropped at last, sorted by labels, steps with their times.
+//!
+//! The last step of a query: what rows and their presence bits were is here [`crate::value::Value`] for whoever asked.
+//! Rows that become equal by dropping the name are joined, or refused where they meet at a step.
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! Selectors: packed series to rows, with a function over their windows or without.
+//!
+//! Each series is decoded into columns that its worker reuses, and is gone when its row is written: what is held is the
+//! rows, not the samples. Two cursors that only move forwards find the window of each step.
 
 use std::sync::Arc;
 

@@ -9,16 +9,17 @@ use tsdb::matcher::MatcherKind;
 use tsdb::source::Hints;
 use tsdb::time::{Interval, Millis};
 
+use super::call::Call;
 use super::{
-    Aggregation, Grid, Join, Look, Node, Op, Plan, PlanId, Ranged, Reads, RowCall, ScalarSide,
-    Scan, Unique, VectorCall, Wanted,
+    Aggregation, Grid, Join, Look, Node, Op, Plan, PlanId, Reads, RowCall, ScalarSide, Scan,
+    Unique, Wanted,
 };
 use crate::error::{Error, Result};
-use crate::functions::{self, Body, Entry, Name, WindowBody};
+use crate::functions::{self, Entry, Name};
 use crate::request::Request;
 use crate::storage::{Reading, Selection};
 use crate::syntax::ast::{Aggregate, At, Binary, Expr, Moment, NodeId, Span, VectorSelector};
-use crate::syntax::{AggregateOp, BinaryOp, Tree, ValueType, function::Function, types};
+use crate::syntax::{AggregateOp, BinaryOp, Tree, ValueType, types};
 
 /// Deepest tree that is planned; building and executing recurse.
 pub const DEPTH_MAX: usize = 1_000;
@@ -62,8 +63,8 @@ fn fixed(tree: &Tree) -> Vec<bool> {
     fixed
 }
 
-struct Builder<'t> {
-    tree: &'t Tree,
+pub(super) struct Builder<'t> {
+    pub(super) tree: &'t Tree,
     types: Vec<ValueType>,
     fixed: Vec<bool>,
     request: &'t Request,
@@ -71,20 +72,13 @@ struct Builder<'t> {
     depth: usize,
 }
 
-/// What a call is made of.
-struct Call<'c> {
-    function: &'static Function,
-    args: &'c [NodeId],
-    span: Span,
-}
-
 impl Builder<'_> {
-    fn push(&mut self, op: Op, span: Span, grid: Grid) -> PlanId {
+    pub(super) fn push(&mut self, op: Op, span: Span, grid: Grid) -> PlanId {
         self.plan.nodes.push(Node { op, span, grid });
         self.plan.nodes.len() - 1
     }
 
-    fn type_of(&self, id: NodeId) -> ValueType {
+    pub(super) fn type_of(&self, id: NodeId) -> ValueType {
         self.types[id.index()]
     }
 
@@ -97,7 +91,7 @@ impl Builder<'_> {
     }
 
     /// The plan of a node over `grid`: built for one step only if that says it all.
-    fn node(&mut self, id: NodeId, grid: Grid, wanted: &Wanted) -> Result<PlanId> {
+    pub(super) fn node(&mut self, id: NodeId, grid: Grid, wanted: &Wanted) -> Result<PlanId> {
         let spread = self.fixed[id.index()] && grid.steps > 1 && !self.is_plain(id);
         let inner = if spread { Grid::once(grid.start) } else { grid };
         self.depth += 1;
@@ -171,7 +165,13 @@ impl Builder<'_> {
         self.scan((selector, span), (grid, look), wanted, "")
     }
 
-    fn range(&mut self, id: NodeId, grid: Grid, wanted: &Wanted, function: &str) -> Result<Scan> {
+    pub(super) fn range(
+        &mut self,
+        id: NodeId,
+        grid: Grid,
+        wanted: &Wanted,
+        function: &str,
+    ) -> Result<Scan> {
         let tree = self.tree;
         let Expr::Matrix { selector, range } = tree.expr(id) else {
             unreachable!("the checker lets ranges only where they fit")
@@ -230,7 +230,12 @@ impl Builder<'_> {
         })
     }
 
-    fn subquery(&mut self, id: NodeId, grid: Grid, wanted: &Wanted) -> Result<(PlanId, Look)> {
+    pub(super) fn subquery(
+        &mut self,
+        id: NodeId,
+        grid: Grid,
+        wanted: &Wanted,
+    ) -> Result<(PlanId, Look)> {
         let tree = self.tree;
         let Expr::Subquery(subquery) = tree.expr(id) else {
             unreachable!("the checker lets ranges only where they fit")
@@ -277,7 +282,7 @@ impl Builder<'_> {
         Ok(self.unique(id, safe, Unique::PerStep))
     }
 
-    fn needed<'w>(&self, safe: bool, wanted: &'w Wanted) -> &'w Wanted {
+    pub(super) fn needed<'w>(&self, safe: bool, wanted: &'w Wanted) -> &'w Wanted {
         if safe || self.request.features.delayed_name_removal {
             wanted
         } else {
@@ -285,7 +290,7 @@ impl Builder<'_> {
         }
     }
 
-    fn unique(&mut self, id: PlanId, safe: bool, how: Unique) -> PlanId {
+    pub(super) fn unique(&mut self, id: PlanId, safe: bool, how: Unique) -> PlanId {
         if safe || self.request.features.delayed_name_removal {
             return id;
         }
@@ -294,7 +299,7 @@ impl Builder<'_> {
     }
 
     /// Whether the series of a vector stay apart without their metric names.
-    fn keeps_apart(&self, id: NodeId) -> bool {
+    pub(super) fn keeps_apart(&self, id: NodeId) -> bool {
         let tree = self.tree;
         match tree.expr(id) {
             Expr::Vector(selector) => selector.matchers.iter().any(|matcher| {
@@ -406,148 +411,6 @@ impl Builder<'_> {
         };
         Ok(self.push(Op::Aggregate(aggregation), span, grid))
     }
-
-    fn call(&mut self, call: &Call<'_>, grid: Grid, wanted: &Wanted) -> Result<PlanId> {
-        if let Some(op) = self.own_operator(call, grid)? {
-            return Ok(self.push(op, call.span, grid));
-        }
-        let Some(entry) = functions::lookup(call.function.name) else {
-            return Err(unsupported(call.function.name));
-        };
-        match entry.body {
-            Body::Window(body) => self.window_call(call, (body, entry.name), grid, wanted),
-            Body::Rows(body) => {
-                let vector = call
-                    .args
-                    .iter()
-                    .find(|arg| self.type_of(**arg) == ValueType::Vector);
-                let safe = vector.is_none_or(|vector| self.keeps_apart(*vector))
-                    && entry.name != Name::Own
-                    || entry.name == Name::Kept;
-                let child = match vector {
-                    Some(vector) if entry.name == Name::Own => {
-                        self.node(*vector, grid, &Wanted::All)?
-                    }
-                    Some(vector) => self.node(*vector, grid, self.needed(safe, wanted))?,
-                    None => {
-                        let time = self.push(Op::Time, call.span, grid);
-                        self.push(Op::VectorOf(time), call.span, grid)
-                    }
-                };
-                let row_call = RowCall {
-                    name: call.function.name,
-                    body,
-                    keeps: entry.name,
-                    args: self.scalars(call, grid)?,
-                    texts: self.texts(call),
-                    arg_spans: self.arg_spans(call),
-                };
-                let id = self.push(Op::Rows(child, row_call), call.span, grid);
-                Ok(self.unique(id, safe, Unique::PerStep))
-            }
-            Body::Vector(body) => {
-                let mut vectors = Vec::new();
-                for arg in call.args {
-                    match self.type_of(*arg) {
-                        ValueType::Vector => vectors.push(self.node(*arg, grid, &Wanted::All)?),
-                        ValueType::Matrix => return Err(unsupported(call.function.name)),
-                        ValueType::Scalar | ValueType::String => {}
-                    }
-                }
-                let vector_call = VectorCall {
-                    name: call.function.name,
-                    body,
-                    vectors,
-                    args: self.scalars(call, grid)?,
-                    texts: self.texts(call),
-                    arg_spans: self.arg_spans(call),
-                };
-                Ok(self.push(Op::Vector(vector_call), call.span, grid))
-            }
-        }
-    }
-
-    fn window_call(
-        &mut self,
-        call: &Call<'_>,
-        (body, keeps): (WindowBody, Name),
-        grid: Grid,
-        wanted: &Wanted,
-    ) -> Result<PlanId> {
-        let range = call
-            .args
-            .iter()
-            .find(|arg| self.type_of(**arg) == ValueType::Matrix);
-        let range = *range.expect("a function over windows has a range");
-        let safe = keeps == Name::Kept || self.keeps_apart(range);
-        let ranged = Ranged {
-            name: call.function.name,
-            body,
-            keeps,
-            args: self.scalars(call, grid)?,
-            arg_spans: self.arg_spans(call),
-            range_span: self.tree.span(range),
-        };
-        let inner = self.unparenthesized(range);
-        let wanted = self.needed(safe, wanted);
-        let op = if matches!(self.tree.expr(inner), Expr::Subquery(_)) {
-            let (child, look) = self.subquery(inner, grid, wanted)?;
-            Op::SubqueryWindow(child, look, ranged)
-        } else {
-            Op::Window(self.range(inner, grid, wanted, call.function.name)?, ranged)
-        };
-        let id = self.push(op, call.span, grid);
-        Ok(self.unique(id, safe, Unique::Whole))
-    }
-
-    fn unparenthesized(&self, mut id: NodeId) -> NodeId {
-        while let Expr::Paren(expr) = self.tree.expr(id) {
-            id = *expr;
-        }
-        id
-    }
-
-    /// Functions that are operators of the plan.
-    fn own_operator(&mut self, call: &Call<'_>, grid: Grid) -> Result<Option<Op>> {
-        let all = &Wanted::All;
-        Ok(Some(match call.function.name {
-            "time" => Op::Time,
-            "pi" => Op::Number(std::f64::consts::PI),
-            "scalar" => Op::ScalarOf(self.node(call.args[0], grid, &Wanted::Only(Vec::new()))?),
-            "vector" => Op::VectorOf(self.node(call.args[0], grid, all)?),
-            name @ ("min_of" | "max_of") => {
-                let a = self.node(call.args[0], grid, all)?;
-                let b = self.node(call.args[1], grid, all)?;
-                Op::Extreme(name == "max_of", a, b)
-            }
-            _ => return Ok(None),
-        }))
-    }
-
-    fn scalars(&mut self, call: &Call<'_>, grid: Grid) -> Result<Vec<PlanId>> {
-        let mut scalars = Vec::new();
-        for arg in call.args {
-            if self.type_of(*arg) == ValueType::Scalar {
-                scalars.push(self.node(*arg, grid, &Wanted::All)?);
-            }
-        }
-        Ok(scalars)
-    }
-
-    fn texts(&self, call: &Call<'_>) -> Vec<String> {
-        let texts =
-            call.args
-                .iter()
-                .filter_map(|arg| match self.tree.expr(self.unparenthesized(*arg)) {
-                    Expr::String(text) => Some(text.clone()),
-                    _ => None,
-                });
-        texts.collect()
-    }
-
-    fn arg_spans(&self, call: &Call<'_>) -> Vec<Span> {
-        call.args.iter().map(|arg| self.tree.span(*arg)).collect()
-    }
 }
 
 /// What of downsampled series a function wants.
@@ -575,6 +438,6 @@ pub fn drops_name(op: BinaryOp, return_bool: bool) -> bool {
     return_bool || !(op.is_comparison() || op.is_set())
 }
 
-fn unsupported(what: &str) -> Error {
+pub(super) fn unsupported(what: &str) -> Error {
     Error::Execution(format!("{what}: not supported by this engine yet"))
 }

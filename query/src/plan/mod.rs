@@ -8,6 +8,7 @@
 //! built for one step under a [`Op::Broadcast`]. Executed by [`crate::exec`].
 
 pub mod build;
+mod call;
 pub mod explain;
 pub mod time;
 

@@ -6,8 +6,7 @@
 //! ```
 //!
 //! Promises of an implementation: series ascend by labels and label sets are unique; every sample of the asked interval is
-//! there, samples outside of it may be; dropping the stream cancels what is behind it. [`sources`] implements it over
-//! [`tsdb::source::SeriesSource`]; tests have one over data sets.
+//! there, samples outside of it may be; dropping the stream cancels what is behind it. Tests have one over data sets.
 
 pub mod columns;
 pub(crate) mod gather;
