@@ -31,6 +31,9 @@ pub(crate) enum BlockCommand {
     /// Show what a block is made of: cardinality, churn, bytes by label
     Analyze(AnalyzeFlags),
     /// Print samples as promtool does
+    ///
+    /// One line a sample: labels, value, milliseconds. A series of a downsampled block is printed once per aggregate, told apart by
+    /// the label __aggregate__: count, sum, min, max, counter.
     Dump(DumpFlags),
     /// Turn OpenMetrics text into blocks
     Import(ImportFlags),
@@ -180,15 +183,21 @@ pub(crate) struct GenerateFlags {
     /// Everything random follows from it.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// One metric with many series instead of a fleet of scraped targets.
+    #[arg(long, value_name = "SHAPE", value_enum, conflicts_with_all = ["targets", "interval", "churn", "replica"])]
+    pub(crate) shape: Option<Shape>,
+    /// Series of a block, where a shape is given; without it as many as the shape says.
+    #[arg(long, value_name = "N", requires = "shape")]
+    pub(crate) series: Option<u32>,
     /// Scraped targets, of 212 series each.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) targets: u32,
     /// Time between two scrapes.
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = value::millis)]
     pub(crate) interval: Millis,
-    /// Blocks, end to end.
-    #[arg(long, value_name = "N", default_value_t = 11)]
-    pub(crate) blocks: u32,
+    /// Blocks, end to end; without it 11, or as many as the shape says.
+    #[arg(long, value_name = "N")]
+    pub(crate) blocks: Option<u32>,
     /// Length of a block.
     #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = value::millis)]
     pub(crate) block_duration: Millis,
@@ -201,6 +210,17 @@ pub(crate) struct GenerateFlags {
     /// Which of a group of equal scrapers this is: same values, other times.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) replica: u32,
+}
+
+/// A shape of data other than a fleet's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    /// One block of 1,000,000 series with two samples each.
+    Wide,
+    /// One block of 5,000,000 values of one label, a sample each.
+    Cardinality,
+    /// 10,000 blocks of 500 series.
+    Many,
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -64,23 +64,34 @@ pub struct Shortest(pub f64);
 
 impl fmt::Display for Shortest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Numbers with more digits before the point get an exponent.
-        const DIGITS_MAX: i32 = 6;
+        /// From here on numbers have no exponent; the shortest digits of a lesser number are less, too.
+        const PLAIN_FROM: f64 = 1e-4;
+        /// From here on they have one again.
+        const PLAIN_BELOW: f64 = 1e6;
         let value = self.0;
+        let magnitude = value.abs();
         if value.is_nan() {
             return f.write_str("NaN");
         }
         if value.is_infinite() {
             return f.write_str(if value > 0.0 { "+Inf" } else { "-Inf" });
         }
-        let scientific = format!("{value:e}");
-        let (digits, exponent) = scientific
-            .split_once('e')
-            .expect("scientific notation has an exponent");
-        let exponent: i32 = exponent.parse().expect("an exponent is a number");
-        if (-4..DIGITS_MAX).contains(&exponent) {
-            return write!(f, "{value}");
+        // Whole numbers are most of what there is, and take a third of the time.
+        if (1.0..PLAIN_BELOW).contains(&magnitude) && value.fract() == 0.0 {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a whole number below a million"
+            )]
+            let whole = value as i32;
+            return whole.fmt(f);
         }
+        if magnitude == 0.0 || (PLAIN_FROM..PLAIN_BELOW).contains(&magnitude) {
+            return value.fmt(f);
+        }
+        let scientific = format!("{value:e}");
+        let parts = scientific.split_once('e');
+        let (digits, exponent) = parts.expect("scientific notation has an exponent");
+        let exponent: i32 = exponent.parse().expect("an exponent is a number");
         let sign = if exponent < 0 { '-' } else { '+' };
         write!(f, "{digits}e{sign}{:02}", exponent.abs())
     }
@@ -125,7 +136,12 @@ mod tests {
         check(-0.0, "-0");
         check(0.0001, "0.0001");
         check(0.000_01, "1e-05");
+        check(f64::from_bits(1e-4_f64.to_bits() - 1), "9.999999999999999e-05");
+        check(-12.0, "-12");
+        check(999_999.0, "999999");
         check(999_999.5, "999999.5");
+        check(f64::from_bits(1e6_f64.to_bits() - 1), "999999.9999999999");
+        check(1.25e-7, "1.25e-07");
         check(1_000_000.0, "1e+06");
         check(-1.5e300, "-1.5e+300");
         check(f64::NAN, "NaN");

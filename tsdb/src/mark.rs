@@ -54,6 +54,15 @@ impl MarkKind {
             Self::NoDownsample => "no-downsample-mark.json",
         }
     }
+
+    /// Key of the time in the file.
+    fn time_key(self) -> &'static str {
+        match self {
+            Self::Deletion => "deletion_time",
+            Self::NoCompact => "no_compact_time",
+            Self::NoDownsample => "no_downsample_time",
+        }
+    }
 }
 
 /// What the marks have in common.
@@ -163,20 +172,13 @@ impl Mark for DeletionMark {
     }
 
     fn to_json(&self) -> Vec<u8> {
-        let mut mark = head(self.id, &self.details);
-        mark.insert("deletion_time".into(), json!(self.time.0));
+        let mark = content(Self::KIND, self.id, &self.details, self.time);
         go_json::compact(&mark.into())
     }
 
     fn from_json(bytes: &[u8]) -> Result<Self> {
-        let mut fields = Fields::parse(Self::KIND.file_name(), bytes)?;
-        let mark = Self {
-            id: fields.block_id("id")?,
-            details: fields.string("details")?,
-            time: UnixSeconds(fields.i64("deletion_time")?),
-        };
-        fields.version("version", false)?;
-        Ok(mark)
+        let (id, details, time, _) = parse(Self::KIND, bytes)?;
+        Ok(Self { id, details, time })
     }
 }
 
@@ -188,22 +190,19 @@ impl Mark for NoCompactMark {
     }
 
     fn to_json(&self) -> Vec<u8> {
-        let mut mark = head(self.id, &self.details);
-        mark.insert("no_compact_time".into(), json!(self.time.0));
+        let mut mark = content(Self::KIND, self.id, &self.details, self.time);
         mark.insert("reason".into(), json!(self.reason.as_str()));
         go_json::compact(&mark.into())
     }
 
     fn from_json(bytes: &[u8]) -> Result<Self> {
-        let mut fields = Fields::parse(Self::KIND.file_name(), bytes)?;
-        let mark = Self {
-            id: fields.block_id("id")?,
-            details: fields.string("details")?,
-            time: UnixSeconds(fields.i64("no_compact_time")?),
-            reason: fields.string("reason")?.into(),
-        };
-        fields.version("version", false)?;
-        Ok(mark)
+        let (id, details, time, reason) = parse(Self::KIND, bytes)?;
+        Ok(Self {
+            id,
+            details,
+            time,
+            reason,
+        })
     }
 }
 
@@ -215,33 +214,46 @@ impl Mark for NoDownsampleMark {
     }
 
     fn to_json(&self) -> Vec<u8> {
-        let mut mark = head(self.id, &self.details);
-        mark.insert("no_downsample_time".into(), json!(self.time.0));
+        let mut mark = content(Self::KIND, self.id, &self.details, self.time);
         mark.insert("reason".into(), json!(self.reason.as_str()));
         go_json::compact(&mark.into())
     }
 
     fn from_json(bytes: &[u8]) -> Result<Self> {
-        let mut fields = Fields::parse(Self::KIND.file_name(), bytes)?;
-        let mark = Self {
-            id: fields.block_id("id")?,
-            details: fields.string("details")?,
-            time: UnixSeconds(fields.i64("no_downsample_time")?),
-            reason: fields.string("reason")?.into(),
-        };
-        fields.version("version", false)?;
-        Ok(mark)
+        let (id, details, time, reason) = parse(Self::KIND, bytes)?;
+        Ok(Self {
+            id,
+            details,
+            time,
+            reason,
+        })
     }
 }
 
-fn head(id: BlockId, details: &str) -> Map<String, Value> {
+/// What all marks say, in the order on disk.
+fn content(kind: MarkKind, id: BlockId, details: &str, time: UnixSeconds) -> Map<String, Value> {
     let mut mark = Map::new();
     mark.insert("id".into(), json!(id));
     mark.insert("version".into(), json!(1));
     if !details.is_empty() {
         mark.insert("details".into(), json!(details));
     }
+    mark.insert(kind.time_key().into(), json!(time.0));
     mark
+}
+
+/// Reads what marks say; a deletion mark has no reason.
+fn parse(kind: MarkKind, bytes: &[u8]) -> Result<(BlockId, String, UnixSeconds, Reason)> {
+    let mut fields = Fields::parse(kind.file_name(), bytes)?;
+    let id = fields.block_id("id")?;
+    let details = fields.string("details")?;
+    let time = UnixSeconds(fields.i64(kind.time_key())?);
+    let reason = match kind {
+        MarkKind::Deletion => String::new(),
+        MarkKind::NoCompact | MarkKind::NoDownsample => fields.string("reason")?,
+    };
+    fields.version("version", false)?;
+    Ok((id, details, time, reason.into()))
 }
 
 /// What a reader makes of the place where a mark may be.

@@ -3,33 +3,40 @@
 //! ```text
 //! {__name__="up", job="node"} 1 1700006411478
 //! {__name__="latency"} {count:12, sum:18.4, [-0.001,0.001]:2, (0.5,1]:10} 1700006411478
+//! {__aggregate__="max", __name__="up", job="node"} 1 1700006699999
 //! ```
 //!
-//! Series in label order, samples in order of time, without what tombstones delete. One write a few hundred kilobytes, one
-//! series' chunk in memory. The text of values is in [`value`].
+//! Series in label order, samples in order of time, without what tombstones delete. A series of a downsampled block is
+//! printed once per aggregate, under one more label ([`AGGREGATE`]). Many series are turned into text side by side, a round at
+//! a time, and written in order. One series is in [`series`], the text of values in [`value`].
 
+mod series;
 mod value;
 
 use std::io::Write;
 use std::path::Path;
 
+use rayon::prelude::*;
 use tsdb::block::mmap::Mapped;
 use tsdb::block::reader::Block;
-use tsdb::chunk::{self, Encoding};
 use tsdb::error::ResultExt;
 use tsdb::id::SeriesRef;
-use tsdb::index::{ChunkMeta, IndexReader, SeriesEntry};
+use tsdb::index::{IndexReader, SeriesEntry};
 use tsdb::matcher::Matcher;
-use tsdb::merge::input::Input as _;
 use tsdb::postings::select::select;
-use tsdb::sample::Sample;
 use tsdb::segment::SegmentReader;
-use tsdb::time::{Interval, Millis};
+use tsdb::time::Interval;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-/// Text gathered before it is written.
-const BUFFER_BYTES: usize = 256 << 10;
+/// Label that tells the aggregates of a downsampled series apart: count, sum, min, max, counter.
+pub const AGGREGATE: &str = "__aggregate__";
+
+/// Chunks turned into text before any of it is written, of one series at least: about 50 MB of text.
+const ROUND_CHUNKS: usize = 4096;
+
+/// Series whose text is written in one piece: about a mebibyte of full chunks.
+const PIECE_SERIES: usize = 16;
 
 /// What to print.
 #[derive(Debug)]
@@ -52,34 +59,31 @@ impl Default for Options {
 /// Prints the block in `dir`.
 ///
 /// # Errors
-/// Where the block is damaged, downsampled, or `out` refuses.
+/// Where the block is damaged or `out` refuses. What lies before the damage has been printed.
 pub fn run(dir: &Path, options: &Options, out: &mut dyn Write) -> Result<()> {
     let block = Block::open(dir)?;
     let index = block.index_reader()?;
     let place = || dir.display().to_string();
-    let series = selected(&index, &options.selectors).at(place)?;
     let mapped = block.map_segments()?.into_iter();
     let segments = mapped.map(SegmentReader::open).collect::<tsdb::Result<_>>();
-    let mut printer = Printer {
-        block: &block,
+    let source = Source {
         segments: segments.at(place)?,
+        index: &index,
+        block: &block,
         times: options.times,
-        text: Vec::with_capacity(BUFFER_BYTES * 2),
-        samples: Vec::new(),
     };
-    let mut entry = SeriesEntry::default();
-    for series in series {
-        index.series_into(series, &mut entry).at(place)?;
-        let labels = index.labels(&entry).at(place)?.to_string();
-        for meta in &entry.chunks {
-            printer.chunk(series, &labels, meta)?;
-            if printer.text.len() >= BUFFER_BYTES {
-                out.write_all(&printer.text)?;
-                printer.text.clear();
-            }
+    let (mut round, mut chunks) = (Vec::new(), 0);
+    for series in selected(&index, &options.selectors).at(place)? {
+        let entry = index.series(series).at(place)?;
+        chunks += entry.chunks.len();
+        round.push((series, entry));
+        if chunks >= ROUND_CHUNKS {
+            source.print(&round, out)?;
+            round.clear();
+            chunks = 0;
         }
     }
-    Ok(out.write_all(&printer.text)?)
+    source.print(&round, out)
 }
 
 /// The series that any of the selectors selects, in label order.
@@ -99,45 +103,30 @@ fn selected<B: AsRef<[u8]>>(
     Ok(all)
 }
 
-struct Printer<'a> {
+/// Where samples come from, and which are wanted.
+struct Source<'a> {
     block: &'a Block,
+    index: &'a IndexReader<Mapped>,
     segments: Vec<SegmentReader<Mapped>>,
     times: Interval,
-    text: Vec<u8>,
-    samples: Vec<Sample>,
 }
 
-impl Printer<'_> {
-    fn chunk(&mut self, series: SeriesRef, labels: &str, meta: &ChunkMeta) -> Result<()> {
-        let interval = Interval::new(Millis(meta.min), Millis(meta.max));
-        if !self.times.overlaps(interval) {
-            return Ok(());
-        }
-        let place = || format!("{}: series {}", self.block.dir().display(), series.0);
-        let segment = meta.reference.segment() as usize;
-        let reader = self.segments.get(segment);
-        let missing = || Error::Invalid(format!("{}: no segment {segment}", place()));
-        let reader = reader.ok_or_else(missing)?;
-        let chunk = reader.chunk(meta.reference.offset()).at(place)?;
-        if chunk.encoding == Encoding::Aggregate {
-            return Err(Error::Invalid(format!(
-                "{}: the block is downsampled, its chunks hold aggregates and no samples",
-                place()
-            )));
-        }
-        self.samples.clear();
-        chunk::decode(chunk, &mut self.samples).at(place)?;
-        let deleted = self.block.tombstones().get(series);
-        for sample in &self.samples {
-            let t = Millis(sample.t);
-            let is_deleted = deleted.is_some_and(|intervals| intervals.contains(t));
-            if self.times.contains(t) && !is_deleted {
-                self.text.extend_from_slice(labels.as_bytes());
-                self.text.push(b' ');
-                value::put(&mut self.text, &sample.value);
-                writeln!(self.text, " {t}")?;
-            }
+impl Source<'_> {
+    /// Writes the text of one round, up to the first series that cannot be read.
+    fn print(&self, round: &[(SeriesRef, SeriesEntry)], out: &mut dyn Write) -> Result<()> {
+        let pieces = round.par_chunks(PIECE_SERIES).map(|piece| {
+            let mut printer = series::Printer::new(self);
+            let mut each = piece.iter();
+            let done = each.try_for_each(|(series, entry)| printer.series(*series, entry));
+            (printer.text, done)
+        });
+        for (text, done) in pieces.collect::<Vec<_>>() {
+            out.write_all(&text)?;
+            done?;
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

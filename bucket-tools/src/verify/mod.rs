@@ -142,11 +142,7 @@ impl Verified {
     /// Takes what was counted in one block.
     pub(crate) fn count(&mut self, counts: Counts) {
         self.blocks += 1;
-        self.counts.series += counts.series;
-        self.counts.chunks += counts.chunks;
-        self.counts.samples += counts.samples;
-        self.counts.float_samples += counts.float_samples;
-        self.counts.histogram_samples += counts.histogram_samples;
+        self.counts.add(counts);
     }
 }
 

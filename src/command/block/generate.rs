@@ -4,16 +4,19 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tsdb::block::generated;
 use tsdb::codec::Output;
+use tsdb::generate::flat::{self, Flat};
 use tsdb::generate::{Config, Generator};
+use tsdb::id::BlockId;
+use tsdb::meta::BlockMeta;
 use tsdb::openmetrics;
 
 use super::Outcome;
-use crate::cli::block::GenerateFlags;
+use crate::cli::block::{GenerateFlags, Shape};
 use crate::{clock, output, shutdown};
 
 /// Targets of a percent, in the generator's unit.
@@ -21,9 +24,14 @@ const PPM_PER_PERCENT: f64 = 10_000.0;
 
 /// Writes blocks and prints where they are, or prints text.
 pub(super) fn run(flags: &GenerateFlags) -> anyhow::Result<Outcome> {
+    if let Some(shape) = flags.shape {
+        return run_flat(&flat(flags, shape), flags.out.as_deref());
+    }
     let generator = Generator::new(config(flags)?)?;
     if let Some(parent) = &flags.out {
-        return blocks(&generator, parent);
+        return blocks(parent, generator.config().blocks, |number, id| {
+            generated::write(&generator, number, parent, id, None)
+        });
     }
     output::stdout(|out| {
         openmetrics::write::generated(&generator, Stream(out))?;
@@ -32,16 +40,49 @@ pub(super) fn run(flags: &GenerateFlags) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn blocks(generator: &Generator, parent: &Path) -> anyhow::Result<Outcome> {
+fn run_flat(flat: &Flat, out: Option<&Path>) -> anyhow::Result<Outcome> {
+    flat.check()?;
+    if let Some(parent) = out {
+        return blocks(parent, flat.blocks, |number, id| {
+            generated::write_flat(flat, number, parent, id)
+        });
+    }
+    output::stdout(|out| {
+        openmetrics::write::flat(flat, Stream(out))?;
+        Ok(())
+    })?;
+    Ok(Outcome::Done)
+}
+
+fn blocks(
+    parent: &Path,
+    count: u32,
+    write: impl Fn(u32, BlockId) -> tsdb::Result<Option<(PathBuf, BlockMeta)>>,
+) -> anyhow::Result<Outcome> {
     fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
-    for number in 0..generator.config().blocks {
+    for number in 0..count {
         shutdown::check()?;
-        let id = clock::fresh_id();
-        if let Some((dir, _)) = generated::write(generator, number, parent, id, None)? {
+        if let Some((dir, _)) = write(number, clock::fresh_id())? {
             output::text(&format!("{}\n", dir.display()))?;
         }
     }
     Ok(Outcome::Done)
+}
+
+fn flat(flags: &GenerateFlags, shape: Shape) -> Flat {
+    let flat = Flat::new(match shape {
+        Shape::Wide => flat::Shape::Wide,
+        Shape::Cardinality => flat::Shape::Cardinality,
+        Shape::Many => flat::Shape::Many,
+    });
+    Flat {
+        seed: flags.seed,
+        series: flags.series.unwrap_or(flat.series),
+        start: flags.start,
+        block_duration: flags.block_duration,
+        blocks: flags.blocks.unwrap_or(flat.blocks),
+        ..flat
+    }
 }
 
 fn config(flags: &GenerateFlags) -> anyhow::Result<Config> {
@@ -55,16 +96,17 @@ fn config(flags: &GenerateFlags) -> anyhow::Result<Config> {
         reason = "checked to be between 0 and 100 above"
     )]
     let churn_ppm = (flags.churn * PPM_PER_PERCENT).round() as u32;
+    let defaults = Config::default();
     Ok(Config {
         seed: flags.seed,
         targets: flags.targets,
         interval: flags.interval,
         start: flags.start,
         block_duration: flags.block_duration,
-        blocks: flags.blocks,
+        blocks: flags.blocks.unwrap_or(defaults.blocks),
         churn_ppm,
         replica: flags.replica,
-        ..Config::default()
+        ..defaults
     })
 }
 

@@ -10,8 +10,10 @@ use rayon::prelude::*;
 use super::build::{self, BlockBuilder};
 use crate::chunk::{Chunk, Encoding, xor};
 use crate::error::Result;
+use crate::generate::flat::Flat;
 use crate::generate::{Generator, Series};
 use crate::id::BlockId;
+use crate::index::SymbolTable;
 use crate::label::Labels;
 use crate::meta::{BlockMeta, Compaction, ThanosMeta};
 use crate::segment::SIZE_DEFAULT;
@@ -35,26 +37,67 @@ pub fn write(
 ) -> Result<Option<(PathBuf, BlockMeta)>> {
     let block = generator.block(number);
     let symbols = build::symbol_table(block.symbols())?;
-    let mut builder = BlockBuilder::create(parent, id, symbols, SIZE_DEFAULT)?;
-    let mut batch: Vec<Series<'_>> = Vec::with_capacity(BATCH_SERIES);
-    let mut all = block.series();
+    let builder = BlockBuilder::create(parent, id, symbols, SIZE_DEFAULT)?;
+    let encode = |series: &Series<'_>| encode(series, block.range);
+    let builder = add_all(builder, block.series(), encode)?;
+    finish(builder, block.range, id, thanos)
+}
+
+/// Writes the block with this zero-based index of data of one metric.
+///
+/// # Errors
+/// Where the disk refuses.
+pub fn write_flat(
+    flat: &Flat,
+    number: u32,
+    parent: &Path,
+    id: BlockId,
+) -> Result<Option<(PathBuf, BlockMeta)>> {
+    let mut symbols = SymbolTable::new();
+    for text in flat.symbols() {
+        symbols.push(text.as_bytes())?;
+    }
+    let builder = BlockBuilder::create(parent, id, symbols, SIZE_DEFAULT)?;
+    let encode = |series: &u32| {
+        let (mut ts, mut vs) = (Vec::new(), Vec::new());
+        flat.fill(*series, number, &mut ts, &mut vs);
+        (flat.labels(*series), chunks(&ts, &vs))
+    };
+    let builder = add_all(builder, 0..flat.series, encode)?;
+    finish(builder, flat.range(number), id, None)
+}
+
+/// Adds series in order, each encoded beside others of its batch.
+fn add_all<S: Sync>(
+    mut builder: BlockBuilder,
+    mut all: impl Iterator<Item = S>,
+    encode: impl Fn(&S) -> (Labels, Vec<Chunk>) + Sync,
+) -> Result<BlockBuilder> {
+    let mut batch: Vec<S> = Vec::with_capacity(BATCH_SERIES);
     loop {
         batch.clear();
         batch.extend(all.by_ref().take(BATCH_SERIES));
         if batch.is_empty() {
-            break;
+            return Ok(builder);
         }
-        let encoded = batch.par_iter().map(|series| encode(series, block.range));
-        let encoded: Vec<(Labels, Vec<Chunk>)> = encoded.collect();
+        let encoded: Vec<(Labels, Vec<Chunk>)> = batch.par_iter().map(&encode).collect();
         for (labels, chunks) in &encoded {
             builder.series(labels, chunks)?;
         }
     }
+}
+
+fn finish(
+    builder: BlockBuilder,
+    range: TimeRange,
+    id: BlockId,
+    thanos: Option<ThanosMeta>,
+) -> Result<Option<(PathBuf, BlockMeta)>> {
     let with_tombstones = thanos.is_none();
     let meta = BlockMeta {
         ulid: id,
-        min_time: block.range.min,
-        max_time: block.range.max,
+        min_time: range.min,
+        max_time: range.max,
         compaction: Compaction {
             level: 1,
             sources: vec![id],
@@ -87,8 +130,10 @@ pub(crate) fn chunks(ts: &[i64], vs: &[f64]) -> Vec<Chunk> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::check;
     use crate::block::reader::Block;
     use crate::generate::Config;
+    use crate::generate::flat::Shape;
 
     fn write_one(dir: &Path) -> (PathBuf, BlockMeta) {
         let config = Config {
@@ -118,5 +163,22 @@ mod tests {
             let read = |dir: &Path| std::fs::read(dir.join(file)).unwrap();
             assert_eq!(read(&one), read(&two), "{file}");
         }
+    }
+
+    #[test]
+    fn a_flat_block_has_a_chunk_for_each_series() {
+        let dir = tempfile::tempdir().unwrap();
+        let flat = Flat {
+            series: 1500,
+            ..Flat::new(Shape::Wide)
+        };
+        let (path, meta) = write_flat(&flat, 0, dir.path(), BlockId::new(1, 1))
+            .unwrap()
+            .unwrap();
+        let stats = &meta.stats;
+        let counts = (stats.num_series, stats.num_chunks, stats.num_samples);
+        assert_eq!(counts, (1500, 1500, 3000));
+        let (_, findings) = check::directory(&path).unwrap();
+        assert!(findings.is_empty(), "{findings:?}");
     }
 }

@@ -278,6 +278,16 @@ mod tests {
     }
 
     #[test]
+    fn chunks_of_less_have_none_where_nobody_gave_any() {
+        let samples: Vec<_> = (0..127).map(|i| (i * 15_000, 0.0)).collect();
+        let one_bit_each = "00".repeat(16);
+        check(
+            &format!("007f0000{}9875{one_bit_each}", "00".repeat(8)),
+            &samples,
+        );
+    }
+
+    #[test]
     fn time_codes_change_at_the_edges_of_their_ranges() {
         fn check_growth(growth: i64, tail: &str) {
             let step = 1 << 42;

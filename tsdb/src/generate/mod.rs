@@ -7,9 +7,10 @@
 //!
 //! A target may be replaced where a block ends (churn): its successor has another instance and pod, and a new generation.
 //! [`Generator::block`] yields the series of one block in label order, [`Generator::families`] leads through all blocks by
-//! metric family. Memory is bounded by one series' samples and one row per target.
+//! metric family. Data of other shapes is in [`flat`]. Memory is bounded by one series' samples and one row per target.
 
 pub mod catalog;
+pub mod flat;
 mod labels;
 mod schedule;
 mod stream;

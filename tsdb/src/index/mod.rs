@@ -22,6 +22,7 @@
 pub mod header;
 pub mod legacy;
 pub mod offsets;
+pub mod pair_slots;
 pub mod pairs;
 pub mod postings;
 pub mod reader;

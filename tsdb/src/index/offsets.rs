@@ -317,6 +317,32 @@ impl<'a> NameValues<'a> {
         }
     }
 
+    /// The values from `first` on, which need not be one of them. Those before are not walked, but for as many as are
+    /// between two samples.
+    ///
+    /// # Errors
+    /// Where the content is not the one that was loaded.
+    pub fn iter_from(&self, first: &[u8]) -> Result<Values<'a>> {
+        let Some((sample, cursor)) = self.last_sample_not_after(first)? else {
+            return Ok(self.iter());
+        };
+        let before = (sample - self.name.samples.start) as usize * self.table.sampling;
+        // The last value is a sample too, wherever it falls.
+        let last = self.name.count.saturating_sub(1);
+        let mut values = Values {
+            of: *self,
+            cursor,
+            at: u32::try_from(before).map_or(last, |before| before.min(last)),
+        };
+        loop {
+            let mut ahead = values.clone();
+            match ahead.next().transpose()? {
+                Some((value, _)) if value < first => values = ahead,
+                _ => return Ok(values),
+            }
+        }
+    }
+
     /// The list of a value, if there is one.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use crate::codec::Output;
 use crate::error::Result;
 use crate::generate::Generator;
 use crate::generate::catalog::FamilyType;
+use crate::generate::flat::{self, Flat};
 use crate::label::{Labels, METRIC_NAME, is_legacy_name};
 
 /// Text gathered before it is handed on.
@@ -120,6 +121,28 @@ pub fn generated<O: Output>(generator: &Generator, output: O) -> Result<O> {
             for metric in family.metrics {
                 lives(generator, target, metric, &mut writer)?;
             }
+        }
+    }
+    writer.finish()
+}
+
+/// Writes all blocks of one metric's data, series by series.
+///
+/// # Errors
+/// Where the output refuses.
+pub fn flat<O: Output>(flat: &Flat, output: O) -> Result<O> {
+    let mut writer = Writer::new(output);
+    writer.family(flat::METRIC, FamilyType::Gauge)?;
+    let (mut ts, mut vs) = (Vec::new(), Vec::new());
+    for series in 0..flat.series {
+        writer.series(&flat.labels(series));
+        ts.clear();
+        vs.clear();
+        for block in 0..flat.blocks {
+            flat.fill(series, block, &mut ts, &mut vs);
+        }
+        for (t, v) in ts.iter().zip(&vs) {
+            writer.sample(*t, *v)?;
         }
     }
     writer.finish()

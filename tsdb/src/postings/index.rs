@@ -54,18 +54,19 @@ impl<B: AsRef<[u8]>> PostingsSource for IndexReader<B> {
         prefix: &str,
         visit: &mut dyn FnMut(&str, u64) -> Result<()>,
     ) -> Result<()> {
-        let values = if name.is_empty() {
-            None
-        } else {
-            self.label_values(name)?
+        // The pair of two empty strings is the list of all series, not a label.
+        if name.is_empty() {
+            return Ok(());
+        }
+        let Some(values) = self.label_values(name)? else {
+            return Ok(());
         };
-        for value in values.iter().flat_map(|values| values.iter()) {
+        for value in values.iter_from(prefix.as_bytes())? {
             let (value, place) = value?;
-            if value.starts_with(prefix.as_bytes()) {
-                visit(text(value)?, place)?;
-            } else if value > prefix.as_bytes() {
+            if !value.starts_with(prefix.as_bytes()) {
                 break;
             }
+            visit(text(value)?, place)?;
         }
         Ok(())
     }

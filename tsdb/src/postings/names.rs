@@ -1,9 +1,9 @@
 //! Which label names and values occur, of all series or of those that matchers select.
 //!
-//! Values are filtered by the matchers on their own name first; only where others are left are lists looked at, and then a
+//! Values are walked from the longest prefix that the matchers on their own name ask for, and filtered by them first; only where others are left are lists looked at, and then a
 //! value counts as soon as one of its series is selected.
 
-use super::select::select;
+use super::select::{select, selected_prefix};
 use super::{PostingsIter, PostingsSource, set};
 use crate::error::Result;
 use crate::matcher::Matcher;
@@ -35,8 +35,10 @@ pub fn label_values<S: PostingsSource>(
     } else {
         Some(select(source, matchers)?)
     };
+    let prefixes = own.iter().map(|matcher| selected_prefix(matcher));
+    let prefix = prefixes.max_by_key(|prefix| prefix.len()).unwrap_or("");
     let mut values = Vec::new();
-    source.values(name, "", &mut |value, place| {
+    source.values(name, prefix, &mut |value, place| {
         if !own.iter().all(|matcher| matcher.matches(value)) {
             return Ok(());
         }

@@ -3,6 +3,7 @@
 pub mod damage;
 #[cfg(feature = "bucket")]
 pub mod faulty_store;
+pub mod fuzz_block;
 pub mod fuzz_chunk;
 pub mod fuzz_histogram;
 pub mod fuzz_index;

@@ -1,18 +1,17 @@
-//! The chunks of a block, as its series name them: every record is read once, decoded and compared with the index.
+//! The chunks of a block, as its series name them: every record in its place, read once ([`super::content`]).
 //!
 //! Records lie one behind the other in the order of the series, from the head of the first segment to the end of the last.
 //! The walk keeps where the next record must begin, so that it sees bytes that no series refers to as well as records out
-//! of place.
+//! of place. Places are looked at one after another; what lies there is read some thousand chunks at a time, on all cores.
 
+use rayon::prelude::*;
+
+use super::content::Content;
 use super::{Counts, Files, Findings};
 use crate::block::{CHUNKS, INDEX};
-use crate::chunk::aggregate::{Aggregate, AggregateView};
-use crate::chunk::{self, ChunkView, Encoding, sample_count};
 use crate::codec::Cursor;
-use crate::error::{Error, Result};
 use crate::id::SeriesRef;
 use crate::index::{ChunkMeta, SeriesEntry};
-use crate::sample::Sample;
 use crate::segment::reader::{Record, skip_record};
 use crate::segment::{self, HEAD_SIZE};
 
@@ -21,6 +20,12 @@ const HEAD_BYTES: usize = 8;
 
 /// Where the padding begins.
 const PADDING: usize = 5;
+
+/// Chunks whose places have been seen before they are read: a few milliseconds of work.
+const ROUND_CHUNKS: usize = 8192;
+
+/// Chunks that one thread reads in a row.
+const PIECE_CHUNKS: usize = 256;
 
 /// Where the walk is, and what it has counted.
 pub(super) struct Walk<'a> {
@@ -33,9 +38,8 @@ pub(super) struct Walk<'a> {
     missing: Option<usize>,
     /// Where the next record must begin; unknown behind a damaged one.
     next: Option<u64>,
-    ts: Vec<i64>,
-    vs: Vec<f64>,
-    samples: Vec<Sample>,
+    /// Chunks whose records have not been read yet.
+    round: Vec<ChunkMeta>,
 }
 
 impl<'a> Walk<'a> {
@@ -47,9 +51,7 @@ impl<'a> Walk<'a> {
             segment: 0,
             missing: None,
             next: Some(HEAD_SIZE),
-            ts: Vec::new(),
-            vs: Vec::new(),
-            samples: Vec::new(),
+            round: Vec::new(),
         }
     }
 
@@ -74,12 +76,15 @@ impl<'a> Walk<'a> {
         if entry.chunks.is_empty() {
             findings.unusual(INDEX, None, format!("series {} has no chunks", series.0));
         }
+        if self.round.len() >= ROUND_CHUNKS {
+            self.read_round(findings);
+        }
     }
 
     fn chunk(&mut self, meta: &ChunkMeta, findings: &mut Findings) {
         let at = meta.reference.segment() as usize;
         let offset = u64::from(meta.reference.offset());
-        let Some((name, bytes)) = self.files.segments.get(at) else {
+        let Some((_, bytes)) = self.files.segments.get(at) else {
             if self.missing.replace(at) != Some(at) {
                 let fact = format!("names segment {at}, counted from 0, which is not there");
                 findings.damage(INDEX, None, fact);
@@ -87,30 +92,24 @@ impl<'a> Walk<'a> {
             self.unread = true;
             return;
         };
-        let file = format!("{CHUNKS}/{name}");
         self.check_place(at, offset, findings);
         let rest = usize::try_from(offset).ok().and_then(|at| bytes.get(at..));
-        let mut cursor = Cursor::new("chunk", rest.unwrap_or_default(), offset);
-        let mut behind = cursor.clone();
+        let mut behind = Cursor::new("chunk", rest.unwrap_or_default(), offset);
         self.next = skip_record(&mut behind).ok().map(|_len| behind.offset());
-        let record = match Record::decode(&mut cursor) {
-            Ok(record) => record,
-            Err(error) => {
-                self.unread = true;
-                return findings.error(&file, &error);
-            }
-        };
-        match self.decode(record.chunk, meta) {
-            Ok(None) => {}
-            Ok(Some(fact)) => findings.damage(&file, offset, fact),
-            Err(error) => {
-                self.unread = true;
-                findings.damage(&file, offset, error.chain());
-            }
+        self.round.push(*meta);
+    }
+
+    /// Reads the records of the chunks seen so far, and keeps what was found in their order.
+    fn read_round(&mut self, findings: &mut Findings) {
+        let segments = self.files.segments;
+        let pieces = self.round.par_chunks(PIECE_CHUNKS);
+        let read: Vec<Content<'_>> = pieces.map(|metas| Content::read(segments, metas)).collect();
+        for content in read {
+            self.counts.add(content.counts);
+            self.unread |= content.unread;
+            findings.absorb(content.findings);
         }
-        if let Encoding::Unknown(encoding) = record.chunk.encoding {
-            findings.unusual(&file, offset, format!("encoding {encoding} is unknown"));
-        }
+        self.round.clear();
     }
 
     /// Checks that a record begins where the one before ended, and goes there.
@@ -160,6 +159,7 @@ impl<'a> Walk<'a> {
 
     /// Checks what lies behind the last chunk.
     pub(super) fn finish(&mut self, findings: &mut Findings) {
+        self.read_round(findings);
         self.check_heads(findings);
         self.check_end(self.segment, self.next, findings);
         for segment in self.segment + 1..self.files.segments.len() {
@@ -208,81 +208,4 @@ impl<'a> Walk<'a> {
             }
         }
     }
-
-    /// Decodes a chunk and says what does not fit the index.
-    fn decode(&mut self, chunk: ChunkView<'_>, meta: &ChunkMeta) -> Result<Option<String>> {
-        let samples = sample_count(chunk)? as u64;
-        self.counts.samples += samples;
-        let first = self.counts.min.get_or_insert(meta.min);
-        *first = meta.min.min(*first);
-        let last = self.counts.max.get_or_insert(meta.max);
-        *last = meta.max.max(*last);
-        match chunk.encoding {
-            Encoding::Unknown(_) => return Ok(None),
-            Encoding::Aggregate => return self.aggregates(chunk, meta),
-            Encoding::Xor | Encoding::Xor2 => self.counts.float_samples += samples,
-            _ => self.counts.histogram_samples += samples,
-        }
-        self.times(chunk)?;
-        if let Some(fact) = out_of_order(&self.ts, false) {
-            return Ok(Some(fact));
-        }
-        let found = self.ts.first().zip(self.ts.last());
-        if found == Some((&meta.min, &meta.max)) {
-            return Ok(None);
-        }
-        let fact = match found {
-            Some((first, last)) => format!(
-                "samples from {first} to {last}, the index says {} to {}",
-                meta.min, meta.max
-            ),
-            None => "a chunk without samples".to_owned(),
-        };
-        Ok(Some(fact))
-    }
-
-    fn aggregates(&mut self, chunk: ChunkView<'_>, meta: &ChunkMeta) -> Result<Option<String>> {
-        let view = AggregateView::parse(chunk.payload)?;
-        for aggregate in Aggregate::ALL {
-            let Some(part) = view.get(aggregate) else {
-                continue;
-            };
-            self.times(part)?;
-            // A counter begins with the first raw sample, before the first window ends, and ends with the last raw value, at
-            // the time of the last window.
-            let counter = aggregate == Aggregate::Counter;
-            let fact = out_of_order(&self.ts, counter);
-            let outside = (self.ts.first().zip(self.ts.last()))
-                .filter(|(first, last)| (**first < meta.min && !counter) || **last > meta.max)
-                .map(|(first, last)| {
-                    let index = format!("the index says {} to {}", meta.min, meta.max);
-                    format!("samples from {first} to {last}, {index}")
-                });
-            if let Some(fact) = fact.or(outside) {
-                return Ok(Some(format!("aggregate {aggregate:?}: {fact}")));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Decodes all samples of a chunk, and keeps their times.
-    fn times(&mut self, chunk: ChunkView<'_>) -> Result<(), Error> {
-        self.ts.clear();
-        self.vs.clear();
-        if chunk.encoding == Encoding::Xor {
-            return chunk::xor::decode(chunk.payload, &mut self.ts, &mut self.vs);
-        }
-        self.samples.clear();
-        chunk::decode(chunk, &mut self.samples)?;
-        self.ts.extend(self.samples.iter().map(|sample| sample.t));
-        Ok(())
-    }
-}
-
-/// Where times do not ascend, in words; where they may come `twice`, the same time is fine.
-fn out_of_order(ts: &[i64], twice: bool) -> Option<String> {
-    let place =
-        (1..ts.len()).find(|&at| ts[at - 1] > ts[at] || (ts[at - 1] == ts[at] && !twice))?;
-    let (before, t) = (ts[place - 1], ts[place]);
-    Some(format!("sample {place} at {t} follows one at {before}"))
 }

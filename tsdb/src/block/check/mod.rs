@@ -4,7 +4,7 @@
 //! index      magic, version, table of contents equal to the real ends of the sections, zero padding, checksums
 //!            symbols ascend; series ascend, their labels and chunks too; each pair has exactly its series     [`index`], [`postings`]
 //! chunks     every record: checksum, encoding, samples in order, first and last as the index says;
-//!            records one behind the other, in the order of the series, nothing between or after them          [`chunks`]
+//!            records one behind the other, in the order of the series, nothing between or after them          [`chunks`], [`content`]
 //! meta.json  counts, range, file sizes                                                                        [`meta`]
 //! tombstones checksum, known series
 //! ```
@@ -14,6 +14,7 @@
 //! chunks) is [`Severity::Unusual`]. Memory: the symbols, and a few words per label pair.
 
 mod chunks;
+mod content;
 mod index;
 mod meta;
 mod postings;
@@ -117,16 +118,29 @@ impl Findings {
     }
 
     fn add(&mut self, severity: Severity, file: &str, offset: Option<u64>, fact: String) {
-        self.damaged |= severity == Severity::Damage;
+        self.push(Finding {
+            severity,
+            file: file.to_owned(),
+            offset,
+            fact,
+        });
+    }
+
+    fn push(&mut self, finding: Finding) {
+        self.damaged |= finding.severity == Severity::Damage;
         if self.list.len() < FINDINGS_MAX {
-            self.list.push(Finding {
-                severity,
-                file: file.to_owned(),
-                offset,
-                fact,
-            });
+            self.list.push(finding);
         } else {
             self.more += 1;
+        }
+    }
+
+    /// Takes what was found elsewhere in the block, behind what is here.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.more += other.more;
+        self.damaged |= other.damaged;
+        for finding in other.list {
+            self.push(finding);
         }
     }
 }
@@ -148,6 +162,19 @@ pub struct Counts {
     pub min: Option<i64>,
     /// Last sample's time.
     pub max: Option<i64>,
+}
+
+impl Counts {
+    /// Adds what was counted elsewhere.
+    pub fn add(&mut self, other: Self) {
+        self.series += other.series;
+        self.chunks += other.chunks;
+        self.samples += other.samples;
+        self.float_samples += other.float_samples;
+        self.histogram_samples += other.histogram_samples;
+        self.min = self.min.into_iter().chain(other.min).min();
+        self.max = self.max.into_iter().chain(other.max).max();
+    }
 }
 
 /// The files of a block.
@@ -237,15 +264,7 @@ pub fn directory(dir: &Path) -> Result<(Counts, Findings)> {
         segments: &segments,
         tombstones: tombstones.as_deref(),
     });
-    before.more += after.more;
-    for finding in after.list {
-        before.add(
-            finding.severity,
-            &finding.file,
-            finding.offset,
-            finding.fact,
-        );
-    }
+    before.absorb(after);
     Ok((counts, before))
 }
 

@@ -1,10 +1,7 @@
 //! Whether every label pair has exactly its series, no more and no less, and every list its place.
 //!
 //! While series stream by, each pair keeps a count and a sum over its series' references, mixed so that no two sets are
-//! likely to have the same; each list on disk must give the same two numbers. Neighbouring series share most of their
-//! pairs, so a pair is looked up only where it differs from the one before.
-
-use hashbrown::HashMap;
+//! likely to have the same; each list on disk must give the same two numbers.
 
 use super::Findings;
 use super::index::{at, check_padding};
@@ -12,6 +9,7 @@ use crate::block::INDEX;
 use crate::codec::{Cursor, crc};
 use crate::error::{Corruption, Result};
 use crate::id::SeriesRef;
+use crate::index::pair_slots::PairSlots;
 use crate::index::postings::PostingsList;
 use crate::index::series::Pair;
 use crate::index::{SymbolTable, Toc, Version};
@@ -46,27 +44,19 @@ impl Trace {
 pub(super) struct Postings {
     all: Trace,
     traces: Vec<Trace>,
-    slots: HashMap<Pair, u32, foldhash::fast::RandomState>,
-    /// Pairs of the last series, and where their traces are.
-    last: Vec<(Pair, u32)>,
+    slots: PairSlots,
 }
 
 impl Postings {
     /// Takes a series, its labels by position in the symbol table.
     pub(super) fn add(&mut self, series: SeriesRef, labels: &[Pair]) {
         self.all.add(series);
-        self.last.resize(labels.len(), (Pair::default(), u32::MAX));
-        for (pair, last) in labels.iter().zip(&mut self.last) {
-            if last.0 != *pair || last.1 == u32::MAX {
-                let next = u32::try_from(self.traces.len())
-                    .expect("a pair takes more than a byte of a file");
-                let slot = *self.slots.entry(*pair).or_insert(next);
-                if slot == next {
-                    self.traces.push(Trace::default());
-                }
-                *last = (*pair, slot);
+        for (_, slot) in self.slots.of(labels) {
+            let slot = *slot as usize;
+            if slot == self.traces.len() {
+                self.traces.push(Trace::default());
             }
-            self.traces[last.1 as usize].add(series);
+            self.traces[slot].add(series);
         }
     }
 
@@ -136,7 +126,7 @@ impl Postings {
             Some(std::mem::take(&mut self.all))
         } else {
             // Taken out, so that what remains in the end has no list.
-            pair.and_then(|pair| self.slots.remove(&pair))
+            pair.and_then(|pair| self.slots.remove(pair))
                 .map(|slot| self.traces[slot as usize])
         };
         let got = Trace::of(list);
@@ -158,11 +148,11 @@ impl Postings {
         if self.all != Trace::default() {
             findings.damage(INDEX, None, "no list of all series");
         }
-        let mut pairs: Vec<&Pair> = self.slots.keys().collect();
+        let mut pairs: Vec<Pair> = self.slots.iter().map(|(pair, _)| pair).collect();
         pairs.sort_unstable();
         for (name, value) in pairs {
             let text = |symbol| String::from_utf8_lossy(symbols.get(symbol).unwrap_or_default());
-            let fact = format!("no list of {:?}={:?}", text(*name), text(*value));
+            let fact = format!("no list of {:?}={:?}", text(name), text(value));
             findings.damage(INDEX, None, fact);
         }
     }

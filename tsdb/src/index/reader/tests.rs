@@ -305,3 +305,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn values_can_be_walked_from_anywhere() {
+    // More than two samples of the offset table, and a last value that is none by its number.
+    let value = |number: u32| format!("{:03}", 2 * number);
+    let series: Vec<Series> = (1..=75)
+        .map(|number| index_model::series(&[("id", &value(number))], &[(0, 0, 8)]))
+        .collect();
+    for kind in index_model::KINDS {
+        let (bytes, _) = index_model::write(&series, &[], kind);
+        let reader = IndexReader::open(&bytes[..]).unwrap();
+        let values = reader.label_values("id").unwrap().unwrap();
+        let all: Vec<_> = values.iter().map(Result::unwrap).collect();
+        for first in [
+            "", "001", "002", "064", "065", "066", "149", "150", "151", "9",
+        ] {
+            let from = values.iter_from(first.as_bytes()).unwrap();
+            let left = from.len();
+            let got: Vec<_> = from.map(Result::unwrap).collect();
+            let want: Vec<_> = (all.iter().copied())
+                .filter(|(value, _)| *value >= first.as_bytes())
+                .collect();
+            assert_eq!((&got, left), (&want, want.len()), "{kind:?} from {first:?}");
+        }
+    }
+}

@@ -37,12 +37,12 @@ pub enum Want<'m> {
     },
 }
 
-impl Want<'_> {
+impl<'m> Want<'m> {
     /// What the wanted values start with.
     #[must_use]
-    pub fn prefix(&self) -> &str {
+    pub fn prefix(self) -> &'m str {
         match self {
-            Self::Tested { matcher, expect } if *expect != matcher.kind().is_negative() => {
+            Self::Tested { matcher, expect } if expect != matcher.kind().is_negative() => {
                 matcher.prefix()
             }
             _ => "",
@@ -77,6 +77,13 @@ pub struct Term<'m> {
     pub name: &'m str,
     /// Its values.
     pub want: Want<'m>,
+}
+
+/// What all values of the label start with that `matcher` selects.
+#[must_use]
+pub(crate) fn selected_prefix(matcher: &Matcher) -> &str {
+    let expect = true;
+    Want::Tested { matcher, expect }.prefix()
 }
 
 /// What a selector asks of an index.
