@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tsdb::id::BlockId;
 use tsdb::time::Millis;
@@ -22,6 +22,15 @@ pub(crate) fn now() -> Millis {
         |after| i64::try_from(after.as_millis()),
     );
     Millis(millis.unwrap_or(i64::MAX))
+}
+
+/// A moment on the clock that only moves forward, for measuring how long something takes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where time enters the program"
+)]
+pub(crate) fn instant() -> Instant {
+    Instant::now()
 }
 
 /// A name for a new block: wall clock and 80 random bits.

@@ -12,7 +12,7 @@ pub(crate) mod query;
 pub(crate) mod service;
 pub(crate) mod shared;
 mod switch;
-mod value;
+pub(crate) mod value;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 

@@ -25,6 +25,7 @@ use crate::cli::bucket::{
     Form, InspectFlags, LsFlags, MarkFlags, Marker, VerifyFlags,
 };
 use crate::cli::shared::{HashFunc, SelectorFlags, TimeFlags};
+use crate::objstore::Opened;
 use crate::{clock, output};
 
 /// Blocks verified side by side; each is read by one thread.
@@ -35,15 +36,16 @@ const VERIFY_CONCURRENCY: usize = 4;
 /// # Errors
 /// Whatever the tool failed with.
 pub(super) fn run(flags: &BucketFlags) -> anyhow::Result<Outcome> {
-    let bucket = open::bucket(&flags.objstore)?;
+    let opened = open::opened(&flags.objstore)?;
+    let bucket = &opened.bucket;
     match &flags.command {
-        BucketCommand::Ls(flags) => list(&bucket, flags),
-        BucketCommand::Inspect(flags) => look(&bucket, flags),
-        BucketCommand::Verify(flags) => check(&bucket, flags),
-        BucketCommand::Mark(flags) => put_mark(&bucket, flags),
-        BucketCommand::Cleanup(flags) => cleanup(bucket, flags),
-        BucketCommand::Retention(flags) => retention(bucket, flags),
-        BucketCommand::Downsample(flags) => downsample(bucket, flags),
+        BucketCommand::Ls(flags) => list(bucket, flags),
+        BucketCommand::Inspect(flags) => look(bucket, flags),
+        BucketCommand::Verify(flags) => check(bucket, flags),
+        BucketCommand::Mark(flags) => put_mark(bucket, flags),
+        BucketCommand::Cleanup(flags) => cleanup(opened, flags),
+        BucketCommand::Retention(flags) => retention(opened, flags),
+        BucketCommand::Downsample(flags) => downsample(opened, flags),
     }
 }
 
@@ -141,15 +143,15 @@ fn put_mark(bucket: &Bucket, flags: &MarkFlags) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn cleanup(bucket: Bucket, flags: &CleanupFlags) -> anyhow::Result<Outcome> {
+fn cleanup(opened: Opened, flags: &CleanupFlags) -> anyhow::Result<Outcome> {
     let scratch = Scratch::new("cleanup")?;
     let config = tool_config(&scratch, &flags.selector, &flags.delay)?;
-    step(bucket, config, async |compactor| {
+    step(opened, config, async |compactor| {
         cycle::cleanup(compactor).await
     })
 }
 
-fn retention(bucket: Bucket, flags: &ApplyRetentionFlags) -> anyhow::Result<Outcome> {
+fn retention(opened: Opened, flags: &ApplyRetentionFlags) -> anyhow::Result<Outcome> {
     let scratch = Scratch::new("retention")?;
     let config = Config {
         retention: compact::retention(&flags.retention),
@@ -157,12 +159,12 @@ fn retention(bucket: Bucket, flags: &ApplyRetentionFlags) -> anyhow::Result<Outc
         downsample: false,
         ..tool_config(&scratch, &flags.selector, &flags.delay)?
     };
-    step(bucket, config, async |compactor| {
+    step(opened, config, async |compactor| {
         cycle::apply_retention(compactor).await
     })
 }
 
-fn downsample(bucket: Bucket, flags: &DownsampleFlags) -> anyhow::Result<Outcome> {
+fn downsample(opened: Opened, flags: &DownsampleFlags) -> anyhow::Result<Outcome> {
     let config = Config {
         downsamplings: compact::at_least_one("downsample.concurrency", flags.concurrency)?,
         files: compact::at_least_one("block-files-concurrency", flags.block_files_concurrency)?,
@@ -170,19 +172,21 @@ fn downsample(bucket: Bucket, flags: &DownsampleFlags) -> anyhow::Result<Outcome
         consistency_delay: tsdb::time::Millis(0),
         ..Config::new(flags.data_dir.clone())
     };
-    step(bucket, config, async |compactor| {
+    step(opened, config, async |compactor| {
         cycle::downsample(compactor).await
     })
 }
 
 fn step(
-    bucket: Bucket,
+    opened: Opened,
     config: Config,
     work: impl AsyncFnOnce(&Compactor) -> compactor::Result<Report>,
 ) -> anyhow::Result<Outcome> {
     let metrics = Metrics::register(&mut Registry::default());
-    let compactor = compact::begin(bucket, config, metrics)?;
-    let report = open::block_on(work(&compactor))??;
+    let report = open::block_on(async {
+        let compactor = compact::begin(open::writable(opened).await?, config, metrics)?;
+        anyhow::Ok(work(&compactor).await?)
+    })??;
     Ok(compact::finish(&report))
 }
 

@@ -29,12 +29,15 @@ use crate::{clock, shutdown};
 
 /// Compacts, downsamples and cleans until nothing is due.
 pub(super) fn run(flags: &CompactFlags) -> anyhow::Result<Outcome> {
-    let bucket = open::bucket(&flags.objstore)?;
+    let opened = open::opened(&flags.objstore)?;
     let config = config(flags)?;
     let mut registry = Registry::default();
+    opened.metrics.register(&mut registry);
     let metrics = Metrics::register(&mut registry);
-    let compactor = begin(bucket, config, metrics)?;
-    let report = open::block_on(cycle::run(&compactor))?;
+    let report = open::block_on(async {
+        let compactor = begin(open::writable(opened).await?, config, metrics)?;
+        anyhow::Ok(cycle::run(&compactor).await?)
+    })?;
     if let Some(path) = &flags.metrics_file {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry)?;

@@ -14,6 +14,7 @@ use tsdb::relabel::{Actions, Relabel, RelabelConfig};
 use tsdb::time::{Clock, Millis};
 
 use crate::cli::shared::{ObjstoreFlags, SelectorFlags};
+use crate::objstore::Opened;
 use crate::{clock, objstore};
 
 /// A command line that can never work; the text says what to change.
@@ -21,19 +22,34 @@ use crate::{clock, objstore};
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
-/// The bucket that the flags name.
-pub(super) fn bucket(flags: &ObjstoreFlags) -> anyhow::Result<Bucket> {
+/// The bucket that the flags name, with its surroundings.
+pub(super) fn opened(flags: &ObjstoreFlags) -> anyhow::Result<Opened> {
     let file = flags.objstore_config_file.as_deref();
     let Some(yaml) = content(file, flags.objstore_config.as_deref())? else {
         let text = "which bucket? give --objstore.config-file=FILE or --objstore.config=YAML";
         return Err(Usage(text.to_owned()).into());
     };
-    let opened = objstore::open(&yaml, &|name| std::env::var(name).ok())
+    described(&yaml)
+}
+
+/// Whether the flags name a bucket.
+pub(super) fn is_given(flags: &ObjstoreFlags) -> bool {
+    flags.objstore_config_file.is_some() || flags.objstore_config.is_some()
+}
+
+/// The bucket that a configuration describes.
+pub(super) fn described(yaml: &str) -> anyhow::Result<Opened> {
+    let opened = objstore::open(yaml, &|name| std::env::var(name).ok())
         .context("object store configuration")?;
     for warning in &opened.warnings {
         tracing::warn!(warning, "object store configuration");
     }
-    Ok(opened.bucket)
+    Ok(opened)
+}
+
+/// The bucket, ready to be written; called in the event loop that writes.
+pub(super) async fn writable(opened: Opened) -> anyhow::Result<Bucket> {
+    Ok(opened.prepare(clock::fresh_id()).await?.bucket)
 }
 
 /// The rules that keep or drop blocks; none keep all.

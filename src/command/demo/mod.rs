@@ -4,7 +4,8 @@
 //! 2. Compact with replica label, penalty and no delays, exactly as `stratal compact` would.
 //! 3. [`check`]: every promise of every block, and every sample against what was generated.
 //!
-//! The bucket stays for the commands that are suggested at the end. A directory that no demo made is never touched.
+//! The bucket stays for the commands that are suggested at the end. It is a directory unless a configuration names another one;
+//! neither a directory nor blocks that no demo made are ever touched.
 
 mod check;
 mod make;
@@ -17,8 +18,11 @@ use anyhow::Context as _;
 use compactor::config::Config;
 use compactor::cycle;
 use compactor::metrics::Metrics;
+use object_store::{ObjectStoreExt as _, PutPayload};
 use prometheus_client::registry::Registry;
-use tsdb::bucket::Bucket;
+use tsdb::bucket::list::{self, Discovery};
+use tsdb::bucket::sync::{MetaSync, SyncOptions};
+use tsdb::bucket::{Bucket, delete, download};
 use tsdb::merge::MergeFunc;
 use tsdb::meta::{BlockMeta, Resolution};
 use tsdb::time::Millis;
@@ -27,39 +31,73 @@ use super::{Outcome, compact, open};
 use crate::cli::demo::DemoFlags;
 use crate::output;
 
-/// Says that a directory may be replaced.
+/// Says that a directory, or the blocks of a bucket, may be replaced.
 const MARKER: &str = "made-by-stratal-demo";
+/// Configuration of the bucket in the directory.
+const BUCKET_FILE: &str = "bucket.yml";
+/// Objects fetched at one time.
+const FETCHES: usize = 4;
 
 /// Generates, compacts, checks, tells.
 pub(super) fn run(flags: &DemoFlags) -> anyhow::Result<Outcome> {
     let temporary = || std::env::temp_dir().join("stratal-demo");
     let dir = flags.dir.clone().unwrap_or_else(temporary);
     let root = prepare(&dir)?;
-    let bucket = Bucket::open_local(&root, "")?;
+    let opened = match open::is_given(&flags.objstore) {
+        true => open::opened(&flags.objstore)?,
+        false => open::described(&fs::read_to_string(dir.join(BUCKET_FILE))?)?,
+    };
+    let bucket = open::block_on(open::writable(opened))??;
+    open::block_on(claim(&bucket))??;
     let fleet = make::Fleet::new(flags.small)?;
     output::text(&fleet.describe())?;
     make::upload(&fleet, &bucket, &dir.join("server"))?;
-    let before = metas(&root)?;
     output::text("\nbefore\n")?;
-    show(&before)?;
+    show(&open::block_on(metas(&bucket))??)?;
     let metrics = Metrics::register(&mut Registry::default());
-    let compactor = compact::begin(bucket, config(dir.join("scratch")), metrics)?;
+    let compactor = compact::begin(bucket.clone(), config(dir.join("scratch")), metrics)?;
     let report = open::block_on(async {
         cycle::run(&compactor).await?;
         // The last sources are marked; without a delay they can go at once.
         cycle::cleanup(&compactor).await
     })??;
-    let after = metas(&root)?;
+    let after = open::block_on(metas(&bucket))??;
     output::text("\nafter compaction, deduplication and downsampling\n")?;
     show(&after)?;
     let outcome = compact::finish(&report);
     if outcome != Outcome::Done {
         return Ok(outcome);
     }
+    if bucket.local_root().is_none() {
+        open::block_on(fetch(&bucket, &after, &root))??;
+    }
     let checked = check::run(&fleet, &root, &after)?;
     output::text(&format!("\n{checked}\n"))?;
-    suggest(&dir, &after)?;
+    suggest(flags, &dir, &after)?;
     Ok(Outcome::Done)
+}
+
+/// Removes what an earlier demo left in the bucket, and says that this one is here.
+async fn claim(bucket: &Bucket) -> anyhow::Result<()> {
+    let marker = bucket.prefix.clone().join("debug").join(MARKER);
+    let listing = list::discover(bucket, Discovery::Concurrent).await?;
+    anyhow::ensure!(
+        listing.blocks.is_empty() || bucket.head(&marker).await?.is_some(),
+        "the bucket holds blocks that no demo made; give another bucket or another prefix"
+    );
+    for id in listing.blocks.into_keys() {
+        delete::delete(bucket, id).await?;
+    }
+    bucket.store.put(&marker, PutPayload::new()).await?;
+    Ok(())
+}
+
+/// Brings the blocks to where they can be checked.
+async fn fetch(bucket: &Bucket, blocks: &[BlockMeta], root: &Path) -> anyhow::Result<()> {
+    for block in blocks {
+        download::download(bucket, block.ulid, root, FETCHES).await?;
+    }
+    Ok(())
 }
 
 /// Makes an empty bucket in `dir`, in place of what an earlier demo left.
@@ -82,7 +120,7 @@ fn prepare(dir: &Path) -> anyhow::Result<PathBuf> {
         "type: FILESYSTEM\nconfig:\n  directory: {}\n",
         serde_json::to_string(&root)?
     );
-    fs::write(dir.join("bucket.yml"), yaml).with_context(at)?;
+    fs::write(dir.join(BUCKET_FILE), yaml).with_context(at)?;
     Ok(root)
 }
 
@@ -98,14 +136,11 @@ fn config(scratch: PathBuf) -> Config {
 }
 
 /// The metas of all blocks in the bucket, by resolution and time.
-fn metas(root: &Path) -> anyhow::Result<Vec<BlockMeta>> {
-    let mut metas = Vec::new();
-    for entry in fs::read_dir(root)? {
-        let path = entry?.path().join(tsdb::bucket::META_FILE);
-        if path.exists() {
-            metas.push(BlockMeta::from_json(&fs::read(&path)?)?);
-        }
-    }
+async fn metas(bucket: &Bucket) -> anyhow::Result<Vec<BlockMeta>> {
+    let view = MetaSync::new(bucket.clone(), SyncOptions::default())
+        .sync()
+        .await?;
+    let mut metas: Vec<BlockMeta> = view.loaded.values().map(|meta| (**meta).clone()).collect();
     metas.sort_by_key(|meta| (meta.resolution().0, meta.min_time, meta.ulid));
     Ok(metas)
 }
@@ -153,8 +188,14 @@ fn size_bytes(meta: &BlockMeta) -> u64 {
     files.iter().filter_map(|file| file.size_bytes).sum()
 }
 
-fn suggest(dir: &Path, after: &[BlockMeta]) -> anyhow::Result<()> {
-    let yaml = dir.join("bucket.yml");
+fn suggest(flags: &DemoFlags, dir: &Path, after: &[BlockMeta]) -> anyhow::Result<()> {
+    // A configuration that came as content is not repeated: it may hold keys.
+    let given =
+        open::is_given(&flags.objstore).then(|| flags.objstore.objstore_config_file.clone());
+    let yaml = given.map_or_else(
+        || dir.join(BUCKET_FILE),
+        |file| file.unwrap_or_else(|| "FILE".into()),
+    );
     let yaml = yaml.display();
     let block = after
         .first()

@@ -4,6 +4,7 @@
 //! meta.json              from here on the block is invisible
 //! everything else        in any order
 //! deletion-mark.json     while it is there, an interrupted deletion is known as one
+//! chunks/, <ULID>/       empty objects that some tools and stores keep for directories
 //! ```
 //!
 //! What is already gone is fine at each step, so that a deletion that was interrupted, or runs twice, ends the same.
@@ -12,7 +13,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::{Bucket, META_FILE, blocking, local};
+use super::{Bucket, CHUNKS_DIR, META_FILE, blocking, local};
 use crate::error::{Error, Result, ResultExt};
 use crate::id::BlockId;
 use crate::mark::MarkKind;
@@ -35,7 +36,11 @@ pub async fn delete(bucket: &Bucket, id: BlockId) -> Result<()> {
         .collect();
     delete_all(bucket, rest).await?;
     delete_object(bucket, &mark).await?;
-    if let Some(root) = &bucket.local_root {
+    let Some(root) = &bucket.local_root else {
+        delete_directory_markers(bucket, id).await;
+        return Ok(());
+    };
+    {
         let dir = root.join(id.to_string());
         blocking(move || {
             // Nobody writes into a block that is being deleted, so age does not matter.
@@ -46,6 +51,16 @@ pub async fn delete(bucket: &Bucket, id: BlockId) -> Result<()> {
         .await?;
     }
     Ok(())
+}
+
+/// Deletes `<ULID>/chunks/` and `<ULID>/`. No listing shows them as objects, and they are of no use, so this is tried and
+/// whatever comes of it is fine.
+async fn delete_directory_markers(bucket: &Bucket, id: BlockId) {
+    // An empty last segment is a slash at the end.
+    let block = bucket.block(id);
+    for marker in [block.clone().join(CHUNKS_DIR).join(""), block.join("")] {
+        let _ = bucket.store.delete(&marker).await;
+    }
 }
 
 async fn delete_object(bucket: &Bucket, object: &Path) -> Result<()> {

@@ -1,16 +1,17 @@
 //! Marks in a bucket: put, remove, read.
 //!
-//! A mark is never overwritten: the first one started a delay that others count on. The existence check and the write
-//! are two requests, because not every store honours a conditional write; the loser of a race replaces a mark by one
-//! that is seconds younger, which only lengthens the delay. What the bytes mean is in [`crate::mark`].
+//! A mark is never overwritten: the first one started a delay that others count on. Where the store is known to honour
+//! conditional writes, this is one request, and of two writers one wins. Where it is not, the existence check and the
+//! write are two requests; the loser of a race replaces a mark by one that is seconds younger, which only lengthens the
+//! delay. What the bytes mean is in [`crate::mark`].
 
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, TryStreamExt};
-use object_store::{ObjectStoreExt, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use super::{Bucket, META_BYTES_MAX};
-use crate::error::{Error, Result, ResultExt};
+use crate::error::{Error, Result};
 use crate::id::BlockId;
 use crate::mark::{self, Mark, MarkKind, Reading};
 
@@ -28,13 +29,18 @@ pub enum Put {
 /// # Errors
 /// Where the store refuses.
 pub async fn put<M: Mark>(bucket: &Bucket, mark: &M) -> Result<Put> {
-    if exists(bucket, mark.block(), M::KIND).await? {
-        return Ok(Put::AlreadyThere);
-    }
     let object = bucket.object(mark.block(), M::KIND.file_name());
     let payload = PutPayload::from(mark.to_json());
-    bucket.store.put(&object, payload).await.at(|| &object)?;
-    Ok(Put::Written)
+    let mode = match bucket.conditional_put {
+        true => PutMode::Create,
+        false if exists(bucket, mark.block(), M::KIND).await? => return Ok(Put::AlreadyThere),
+        false => PutMode::Overwrite,
+    };
+    match bucket.store.put_opts(&object, payload, mode.into()).await {
+        Ok(_) => Ok(Put::Written),
+        Err(object_store::Error::AlreadyExists { .. }) => Ok(Put::AlreadyThere),
+        Err(error) => Err(Error::from(error).at(&object)),
+    }
 }
 
 /// Whether the block has a mark of the kind, readable or not.

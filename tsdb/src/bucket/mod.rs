@@ -49,6 +49,12 @@ pub const CHUNKS_DIR: &str = "chunks";
 /// any real block; it keeps a stray object of that name from filling the memory.
 pub const META_BYTES_MAX: u64 = 64 << 20;
 
+/// Usual size of the parts of a large object, in bytes: large enough for few requests, small enough to hold some.
+pub const PART_BYTES: usize = 16 << 20;
+
+/// Most parts of one object, in all stores.
+pub const PARTS_MAX: u64 = 10_000;
+
 /// Most objects of one block. Segments hold 512 MiB each, so a block of this many is far beyond any real one.
 const BLOCK_OBJECTS_MAX: usize = 100_000;
 
@@ -59,6 +65,11 @@ pub struct Bucket {
     pub store: Arc<dyn ObjectStore>,
     /// What comes before each block; may be empty.
     pub prefix: Path,
+    /// Whether the store refuses to create what exists. Some take the condition and ignore it, so whoever opens the
+    /// bucket has to find out; until then nothing relies on it.
+    pub conditional_put: bool,
+    /// Size of the parts of large objects, in bytes.
+    pub part_bytes: usize,
     /// Directory of the bucket, prefix included, where the store is the local file system.
     pub(crate) local_root: Option<PathBuf>,
 }
@@ -74,6 +85,8 @@ impl Bucket {
         Ok(Self {
             store,
             prefix,
+            conditional_put: false,
+            part_bytes: PART_BYTES,
             local_root: None,
         })
     }
@@ -106,6 +119,13 @@ impl Bucket {
             .as_ref()
             .strip_prefix(block.as_ref())?
             .strip_prefix('/')
+    }
+
+    /// Size of the parts of an object of `size` bytes: the usual one, unless there would be too many parts.
+    #[must_use]
+    pub fn part_bytes_of(&self, size: u64) -> usize {
+        let least = usize::try_from(size.div_ceil(PARTS_MAX)).expect("targets have 64 bits");
+        self.part_bytes.max(least)
     }
 
     /// The prefix as listings take it.

@@ -25,9 +25,6 @@ use crate::id::BlockId;
 use crate::mark::MarkKind;
 use crate::meta::{BlockMeta, FileHash, FileMeta};
 
-/// Size of the parts of a large object, in bytes. Stores take 10 000 parts at most, so objects up to 160 GiB fit; an
-/// index is at most 64 GiB.
-const PART_BYTES: usize = 16 << 20;
 /// Parts of one object on their way at one time: one being sent while the next is read.
 const PARTS_IN_FLIGHT: usize = 2;
 /// Bytes hashed at a time.
@@ -198,8 +195,9 @@ async fn put_file(bucket: &Bucket, id: BlockId, file: &FileMeta, local: &PathBuf
     let mut reader = tokio::fs::File::open(local)
         .await
         .map_err(|error| Error::io("open", local, error))?;
-    if size <= PART_BYTES as u64 {
-        let bytes = read_part(&mut reader, local).await?;
+    let part_bytes = bucket.part_bytes_of(size);
+    if size <= part_bytes as u64 {
+        let bytes = read_part(&mut reader, local, part_bytes).await?;
         check_size(size, bytes.len() as u64, local)?;
         bucket
             .store
@@ -209,8 +207,13 @@ async fn put_file(bucket: &Bucket, id: BlockId, file: &FileMeta, local: &PathBuf
         return Ok(());
     }
     let upload = bucket.store.put_multipart(&object).await.at(|| &object)?;
-    let mut parts = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-    match send_parts(&mut parts, &mut reader, local, size).await {
+    let mut parts = WriteMultipart::new_with_chunk_size(upload, part_bytes);
+    let file = LocalFile {
+        path: local,
+        size,
+        part_bytes,
+    };
+    match send_parts(&mut parts, &mut reader, &file).await {
         Ok(()) => {
             parts.finish().await.at(|| &object)?;
             Ok(())
@@ -223,17 +226,23 @@ async fn put_file(bucket: &Bucket, id: BlockId, file: &FileMeta, local: &PathBuf
     }
 }
 
+/// A file on its way.
+struct LocalFile<'a> {
+    path: &'a Path,
+    size: u64,
+    part_bytes: usize,
+}
+
 async fn send_parts(
     parts: &mut WriteMultipart,
     reader: &mut tokio::fs::File,
-    local: &Path,
-    size: u64,
+    file: &LocalFile<'_>,
 ) -> Result<()> {
     let mut sent = 0;
     loop {
-        let bytes = read_part(reader, local).await?;
+        let bytes = read_part(reader, file.path, file.part_bytes).await?;
         if bytes.is_empty() {
-            return check_size(size, sent, local);
+            return check_size(file.size, sent, file.path);
         }
         sent += bytes.len() as u64;
         parts.wait_for_capacity(PARTS_IN_FLIGHT).await?;
@@ -241,11 +250,11 @@ async fn send_parts(
     }
 }
 
-/// The next [`PART_BYTES`] of a file, fewer only at its end.
-async fn read_part(reader: &mut tokio::fs::File, local: &Path) -> Result<Vec<u8>> {
+/// The next `len` bytes of a file, fewer only at its end.
+async fn read_part(reader: &mut tokio::fs::File, local: &Path, len: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader
-        .take(PART_BYTES as u64)
+        .take(len as u64)
         .read_to_end(&mut bytes)
         .await
         .map_err(|error| Error::io("read", local, error))?;
