@@ -239,6 +239,10 @@ fn options_of_stores_that_cannot_be_honoured_say_what_to_do() {
         "go together",
     );
     refused(&s3("  http_config: {idle_conn_timeout: soon}"), "line 7: ");
+}
+
+#[test]
+fn options_of_gcs_and_azure_that_cannot_be_honoured_say_what_to_do() {
     refused(
         &gcs("  use_grpc: true"),
         "line 5: use_grpc is not supported",
@@ -312,15 +316,12 @@ fn only_whole_names_are_substituted() {
     check("$($(A))", "$(<A>)");
 }
 
-#[tokio::test]
-async fn golden_metrics_have_the_names_types_and_labels_of_thanos() {
+/// The metrics of a bucket in `dir` after one operation of each kind.
+async fn exposed(dir: &Path) -> String {
     use object_store::ObjectStoreExt as _;
-    let path = tsdb::testing::golden::path("services/facts/metrics.json");
-    let facts: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let dir = tempfile::tempdir().unwrap();
     let yaml = format!(
         "type: FILESYSTEM\nconfig:\n  directory: {}\n",
-        dir.path().display()
+        dir.display()
     );
     let opened = opened(&yaml).unwrap();
     let object = object_store::path::Path::from("a");
@@ -337,6 +338,15 @@ async fn golden_metrics_have_the_names_types_and_labels_of_thanos() {
     opened.metrics.register(&mut registry);
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    text
+}
+
+#[tokio::test]
+async fn golden_metrics_have_the_names_types_and_labels_of_thanos() {
+    let path = tsdb::testing::golden::path("services/facts/metrics.json");
+    let facts: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let text = exposed(dir.path()).await;
     let known = facts["compact"].as_array().unwrap();
     let ours: Vec<_> = known
         .iter()
@@ -378,6 +388,12 @@ async fn golden_metrics_have_the_names_types_and_labels_of_thanos() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn operations_are_counted_with_what_they_moved() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = exposed(dir.path()).await;
     let label = format!("bucket=\"fs: {}\"", dir.path().display());
     for line in [
         format!("thanos_objstore_bucket_operations_total{{{label},operation=\"upload\"}} 1"),
