@@ -12,6 +12,7 @@ use crate::annotation::{Annotation, Annotations};
 use crate::error::Result;
 use crate::exec::batch::RowMut;
 use crate::functions::Args;
+use crate::plan::build::unsupported;
 use crate::plan::{Grid, Look};
 use crate::storage::{Columns, HistogramSample};
 use crate::syntax::ast::Span;
@@ -66,6 +67,17 @@ impl Window<'_> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.v.is_empty() && self.histograms.is_empty()
+    }
+
+    /// For functions that cannot work on histograms yet: better no answer than one without them.
+    ///
+    /// # Errors
+    /// Where there are some.
+    pub fn refuse_histograms(&self) -> Result<()> {
+        if self.histograms.is_empty() {
+            return Ok(());
+        }
+        Err(unsupported("this function over native histograms"))
     }
 }
 

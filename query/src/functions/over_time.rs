@@ -83,7 +83,10 @@ fn plain(series: &mut Series<'_, '_>, compute: impl Fn(Window<'_>) -> f64) -> Re
         if window.is_mixed() {
             let metric = series.metric.to_owned();
             series.note(Annotation::MixedTypes(metric));
-        } else if !window.v.is_empty() {
+            return Ok(());
+        }
+        window.refuse_histograms()?;
+        if !window.v.is_empty() {
             series.out.set(window.step, compute(window));
         }
         Ok(())

@@ -64,7 +64,7 @@ fn counter(series: &mut Series<'_, '_>, per_second: bool) -> Result<()> {
     let mut falls = Falls::new(&series.columns.v);
     let range = series.look.range;
     series.windows(|series, window| {
-        if !usable(series, &window) {
+        if !usable(series, &window)? {
             return Ok(());
         }
         let (first, last) = ends(&window);
@@ -84,7 +84,7 @@ fn counter(series: &mut Series<'_, '_>, per_second: bool) -> Result<()> {
 
 fn delta(series: &mut Series<'_, '_>) -> Result<()> {
     series.windows(|series, window| {
-        if usable(series, &window) {
+        if usable(series, &window)? {
             let (first, last) = ends(&window);
             let value = (last - first) * extrapolation(&window, None);
             series.out.set(window.step, value);
@@ -94,13 +94,14 @@ fn delta(series: &mut Series<'_, '_>) -> Result<()> {
 }
 
 /// Whether a window has two floats and nothing else; a mix is told.
-fn usable(series: &mut Series<'_, '_>, window: &Window<'_>) -> bool {
+fn usable(series: &mut Series<'_, '_>, window: &Window<'_>) -> Result<bool> {
     if window.is_mixed() {
         let metric = series.metric.to_owned();
         series.note(Annotation::MixedTypes(metric));
-        return false;
+        return Ok(false);
     }
-    window.v.len() >= 2
+    window.refuse_histograms()?;
+    Ok(window.v.len() >= 2)
 }
 
 fn ends(window: &Window<'_>) -> (f64, f64) {
@@ -184,6 +185,7 @@ fn last_two(
     compute: impl Fn((i64, f64), (i64, f64)) -> f64,
 ) -> Result<()> {
     series.windows(|series, window| {
+        window.refuse_histograms()?;
         let n = window.v.len();
         if n >= 2 && window.t[n - 1] > window.t[n - 2] {
             let (before, last) = (

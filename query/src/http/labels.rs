@@ -1,4 +1,6 @@
 //! `/labels`, `/label/{name}/values`, `/series`: what there is, without samples.
+//!
+//! Several `match[]` are united; times bound what is looked at, limits what is answered, and a cut answer carries a warning.
 
 use std::collections::BTreeSet;
 

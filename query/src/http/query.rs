@@ -1,4 +1,7 @@
 //! `/query`, `/query_range`, and what is said of an expression without evaluating it.
+//!
+//! Parameters become a request, the answer is written row by row into the body. What must be refused is refused before the
+//! first byte, since the status cannot change later.
 
 use super::dialect::{Blame, Dialect};
 use super::json;

@@ -1,4 +1,7 @@
 //! What the handlers share: the evaluator, the sources, their companions, and the settings.
+//!
+//! One value holds all that handlers share: the evaluator, the sources, the companions, the clock, the settings. Handlers
+//! take it by reference and keep nothing of their own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

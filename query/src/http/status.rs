@@ -1,4 +1,7 @@
 //! `/status/*`, `/features`, `/notifications`: what runs here, and with which settings.
+//!
+//! What Grafana and its like ask before they ask for data. Where a part of Prometheus does not exist here, the answer is an
+//! empty success.
 
 use tsdb::source::status::Count;
 use tsdb::time::Millis;

@@ -343,6 +343,10 @@ impl Builder<'_> {
         wanted: &Wanted,
     ) -> Result<PlanId> {
         let scalar = |id| self.type_of(id) == ValueType::Scalar;
+        let trims = matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower);
+        if trims && !(scalar(binary.lhs) && scalar(binary.rhs)) {
+            return Err(unsupported("trimming histograms"));
+        }
         match (scalar(binary.lhs), scalar(binary.rhs)) {
             (true, true) => {
                 let lhs = self.node(binary.lhs, grid, wanted)?;
@@ -438,6 +442,6 @@ pub fn drops_name(op: BinaryOp, return_bool: bool) -> bool {
     return_bool || !(op.is_comparison() || op.is_set())
 }
 
-pub(super) fn unsupported(what: &str) -> Error {
+pub(crate) fn unsupported(what: &str) -> Error {
     Error::Execution(format!("{what}: not supported by this engine yet"))
 }
