@@ -224,9 +224,12 @@ fn format(form: Form) -> Format {
     }
 }
 
+/// Does `work` within `limit`. The timer counts in milliseconds, so less than one is no time at all.
 fn within<T>(limit: Duration, work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let gave_up = || format!("gave up after {limit:?} (--timeout)");
+    anyhow::ensure!(limit >= Duration::from_millis(1), gave_up());
     let work = async { tokio::time::timeout(limit, work).await };
-    open::block_on(work)?.with_context(|| format!("gave up after {limit:?} (--timeout)"))
+    open::block_on(work)?.with_context(gave_up)
 }
 
 /// A directory that goes when the tool is done.

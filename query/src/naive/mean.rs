@@ -156,7 +156,7 @@ mod tests {
         let mean = [f64::MAX, f64::MAX, f64::MAX]
             .into_iter()
             .fold(Mean::of(f64::MAX), Mean::plus);
-        assert_eq!(mean.value(), f64::MAX);
+        assert!((1.0 - mean.value() / f64::MAX).abs() < 1e-15);
         let mean = [4.0, 6.0].into_iter().fold(Mean::of(2.0), Mean::plus);
         assert_eq!(mean.value(), 4.0);
     }
