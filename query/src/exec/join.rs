@@ -154,7 +154,8 @@ fn joined(rows: Vec<(Head, Batch)>, steps: usize) -> Result<Batch> {
     Ok(out)
 }
 
-fn push_kept(out: &mut Batch, head: &Head, row: Row<'_>, keep: &[u64]) {
+/// Appends a row without the steps that `keep` lacks, unless nothing is left.
+pub(super) fn push_kept(out: &mut Batch, head: &Head, row: Row<'_>, keep: &[u64]) {
     let present: Vec<u64> = row
         .present
         .iter()

@@ -11,6 +11,7 @@ use tsdb::label::Labels;
 use super::Run;
 use super::aggregate::{Groups, group_labels};
 use super::batch::{Batch, Head, Row, RowMut, words};
+use super::join::push_kept;
 use crate::annotation::Annotation;
 use crate::error::{Error, Result};
 use crate::functions::over_time::quantile;
@@ -118,7 +119,7 @@ impl Run<'_> {
             }
         }
         for (at, (head, row)) in group.rows.iter().enumerate() {
-            push_masked(out, head, *row, &keep[at * width..(at + 1) * width]);
+            push_kept(out, head, *row, &keep[at * width..(at + 1) * width]);
         }
     }
 
@@ -192,29 +193,6 @@ fn ranked(a: f64, b: f64) -> Ordering {
 /// NaN behind numbers.
 fn by_nan(a: f64, b: f64) -> Ordering {
     a.is_nan().cmp(&b.is_nan())
-}
-
-fn push_masked(out: &mut Batch, head: &Head, row: Row<'_>, keep: &[u64]) {
-    let present: Vec<u64> = row
-        .present
-        .iter()
-        .zip(keep)
-        .map(|(has, keep)| has & keep)
-        .collect();
-    let histograms: Vec<_> = row
-        .histograms
-        .iter()
-        .filter(|(step, _)| keep[*step as usize / 64] >> (step % 64) & 1 == 1)
-        .cloned()
-        .collect();
-    let masked = Row {
-        floats: row.floats,
-        present: &present,
-        histograms: &histograms,
-    };
-    if !masked.is_empty() {
-        out.push(head.clone(), masked);
-    }
 }
 
 fn count_values(
