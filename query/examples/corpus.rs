@@ -5,40 +5,35 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use query::testing::corpus::run;
-use query::testing::evaluation::Naive;
+use query::testing::corpus::{Filter, run};
+use query::testing::evaluator::{Fast, Naive};
 
 fn main() -> ExitCode {
     let Some(directory) = std::env::args().nth(1) else {
         println!("usage: corpus DIR");
         return ExitCode::FAILURE;
     };
-    let tallies = match run(Path::new(&directory), &[&Naive]) {
-        Ok(tallies) => tallies,
+    let report = Fast::new()
+        .map_err(|error| error.to_string())
+        .and_then(|engine| {
+            run(
+                Path::new(&directory),
+                &[&Naive, &engine],
+                &Filter::from_env(),
+            )
+        });
+    match report {
+        Ok(report) => {
+            println!("{}", report.text(usize::MAX));
+            let total = report.total();
+            match total.failures.len() + total.open() {
+                0 => ExitCode::SUCCESS,
+                _ => ExitCode::FAILURE,
+            }
+        }
         Err(why) => {
             println!("{why}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
-    };
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    for ((file, evaluator), tally) in &tallies {
-        for failure in &tally.failures {
-            println!("FAIL {file} {evaluator} {failure}");
-        }
-        println!(
-            "{file} {evaluator}: {} passed, {} failed, {} skipped",
-            tally.passed,
-            tally.failures.len(),
-            tally.skipped
-        );
-        passed += tally.passed;
-        failed += tally.failures.len();
-        skipped += tally.skipped;
-    }
-    println!("{passed} passed, {failed} failed, {skipped} skipped");
-    if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
     }
 }

@@ -1,16 +1,18 @@
 //! A directory of recorded answers, run file by file.
 //!
-//! Every line ends as passed, failed or skipped; so the three together are the number of lines. A file that is not known
-//! here is a failure.
+//! Every line ends as passed, failed, open or skipped; so the four together are the number of lines. Open is what an
+//! evaluator says it cannot do yet. A file that is not known here is a failure.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
 use super::dataset::{DataSets, contents, lines};
-use super::evaluation::{Evaluator, check};
+use super::evaluation::{Findings, check};
+use super::evaluator::Evaluator;
 use super::recorded::Malformed;
 use crate::syntax::number;
 
@@ -21,12 +23,38 @@ pub struct Tally {
     pub passed: usize,
     /// What does not, a text for each line.
     pub failures: Vec<String>,
+    /// Lines that need what the evaluator says it lacks, by what that is.
+    pub open: BTreeMap<String, usize>,
     /// Lines that cannot be run here.
     pub skipped: usize,
 }
 
+/// How all files fared, by file and evaluator.
+#[derive(Debug, Clone, Default)]
+pub struct Report(BTreeMap<(String, String), Tally>);
+
+/// Which lines are run: those of which the file, the id or the expression contains a text.
+#[derive(Debug, Clone, Default)]
+pub struct Filter(String);
+
+impl Filter {
+    /// What `STRATAL_CORPUS_FILTER` says; all lines where it says nothing.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self(std::env::var("STRATAL_CORPUS_FILTER").unwrap_or_default())
+    }
+
+    fn lets_pass(&self, file: &str, line: &Json) -> bool {
+        let contains = |text: &Json| text.as_str().is_some_and(|text| text.contains(&self.0));
+        self.0.is_empty()
+            || file.contains(&self.0)
+            || contains(&line["id"])
+            || contains(&line["expr"])
+    }
+}
+
 /// Files whose lines are evaluations.
-const EVALUATIONS: [&str; 3] = ["evals", "random", "compliance"];
+const EVALUATIONS: [&str; 4] = ["evals", "random", "compliance", "annotations"];
 /// Files that tests of their own run: those of the language, of the notation and of the HTTP API.
 const ELSEWHERE: [&str; 10] = [
     "parse",
@@ -40,17 +68,29 @@ const ELSEWHERE: [&str; 10] = [
     "json_timestamps",
     "json_histograms",
 ];
+/// Bytes of a failure that a report shows.
+const SHOWN_BYTES: usize = 2000;
 
-/// Runs every file of a directory; the tallies by file and evaluator.
+/// Where recorded answers lie: in the corpus named by `STRATAL_GOLDEN`, else the selection in the repository.
+#[must_use]
+pub fn root() -> PathBuf {
+    std::env::var_os("STRATAL_GOLDEN").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/promql"),
+        |root| Path::new(&root).join("promql"),
+    )
+}
+
+/// Runs every file of a directory.
 ///
 /// # Errors
 /// Where the directory or its data sets cannot be read.
 pub fn run(
     directory: &Path,
     evaluators: &[&dyn Evaluator],
-) -> Result<BTreeMap<(String, String), Tally>, Malformed> {
+    filter: &Filter,
+) -> Result<Report, Malformed> {
     let data = DataSets::read(&directory.join("datasets"))?;
-    let mut tallies = BTreeMap::new();
+    let mut report = Report::default();
     let entries = std::fs::read_dir(directory)
         .map_err(|error| format!("{}: {error}", directory.display()))?;
     for entry in entries {
@@ -60,24 +100,25 @@ pub fn run(
         if path.is_dir() || stem == "README" {
             continue;
         }
-        if EVALUATIONS.contains(&stem.as_str()) || stem == "annotations" {
+        if EVALUATIONS.contains(&stem.as_str()) {
+            let mut lines = evaluations(&path)?;
+            lines.retain(|line| filter.lets_pass(&stem, line));
             for evaluator in evaluators {
-                let tally = evaluations(&path, *evaluator, &data)?;
-                tallies.insert((stem.clone(), evaluator.name().to_owned()), tally);
+                let tally = evaluate(&lines, *evaluator, &data);
+                report.add(&stem, evaluator.name(), tally);
             }
-            continue;
+        } else {
+            report.add(&stem, "", other(&path, &stem)?);
         }
-        let tally = other(&path, &stem)?;
-        tallies.insert((stem, String::new()), tally);
     }
-    Ok(tallies)
+    Ok(report)
 }
 
 fn other(path: &Path, stem: &str) -> Result<Tally, Malformed> {
     let mut tally = Tally::default();
     if stem == "durations" {
         for line in lines(path)? {
-            tally.count(&line, duration(&line));
+            tally.count(&line, duration(&line).into());
         }
     } else if ELSEWHERE.contains(&stem) {
         tally.skipped = contents(path)?.lines().count();
@@ -88,29 +129,86 @@ fn other(path: &Path, stem: &str) -> Result<Tally, Malformed> {
 }
 
 impl Tally {
-    fn count(&mut self, line: &Json, complaints: Vec<String>) {
-        if complaints.is_empty() {
-            self.passed += 1;
+    fn count(&mut self, line: &Json, findings: Findings) {
+        if !findings.complaints.is_empty() {
+            let complaints = findings.complaints.join("\n    ");
+            self.failures.push(format!("{line}\n    {complaints}"));
+        } else if let Some(reason) = findings.open {
+            *self.open.entry(reason).or_default() += 1;
         } else {
-            self.failures
-                .push(format!("{line}\n    {}", complaints.join("\n    ")));
+            self.passed += 1;
         }
+    }
+
+    /// How many lines are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.values().sum()
     }
 }
 
-/// Runs the lines of one file of evaluations.
-///
-/// # Errors
-/// Where it cannot be read.
-pub fn evaluations(
-    path: &Path,
-    evaluator: &dyn Evaluator,
-    data: &DataSets,
-) -> Result<Tally, Malformed> {
-    let lines = if path
+impl Report {
+    fn add(&mut self, file: &str, evaluator: &str, tally: Tally) {
+        self.0
+            .insert((file.to_owned(), evaluator.to_owned()), tally);
+    }
+
+    /// The sum over all files.
+    #[must_use]
+    pub fn total(&self) -> Tally {
+        let mut total = Tally::default();
+        for tally in self.0.values() {
+            total.passed += tally.passed;
+            total.failures.extend_from_slice(&tally.failures);
+            total.skipped += tally.skipped;
+            for (reason, count) in &tally.open {
+                *total.open.entry(reason.clone()).or_default() += count;
+            }
+        }
+        total
+    }
+
+    /// Per file and evaluator the first `shown` failures and the counts; then what is open, most frequent first; then the
+    /// sum, in which open lines are failures.
+    #[must_use]
+    pub fn text(&self, shown: usize) -> String {
+        let mut text = String::new();
+        for ((file, evaluator), tally) in &self.0 {
+            for failure in tally.failures.iter().take(shown) {
+                let cut = failure.floor_char_boundary(SHOWN_BYTES);
+                let _ = writeln!(text, "FAIL {file} {evaluator} {}", &failure[..cut]);
+            }
+        }
+        for ((file, evaluator), tally) in &self.0 {
+            let _ = writeln!(text, "{file} {evaluator}: {}", tally.counts());
+        }
+        let total = self.total();
+        let mut reasons: Vec<_> = total.open.iter().collect();
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        for (reason, count) in reasons {
+            let _ = writeln!(text, "OPEN {count} {reason}");
+        }
+        let failed = total.failures.len() + total.open();
+        let (passed, skipped) = (total.passed, total.skipped);
+        let _ = write!(text, "{passed} passed, {failed} failed, {skipped} skipped");
+        text
+    }
+}
+
+impl Tally {
+    fn counts(&self) -> String {
+        let (passed, failed, open, skipped) =
+            (self.passed, self.failures.len(), self.open(), self.skipped);
+        format!("{passed} passed, {failed} failed, {open} open, {skipped} skipped")
+    }
+}
+
+/// The lines of one file of evaluations; at least one.
+fn evaluations(path: &Path) -> Result<Vec<Json>, Malformed> {
+    let is_json = path
         .extension()
-        .is_some_and(|extension| extension == "json")
-    {
+        .is_some_and(|extension| extension == "json");
+    let lines = if is_json {
         let json: Json = serde_json::from_str(&contents(path)?)
             .map_err(|error| format!("{}: {error}", path.display()))?;
         json["cases"].as_array().cloned().unwrap_or_default()
@@ -120,18 +218,22 @@ pub fn evaluations(
     if lines.is_empty() {
         return Err(format!("{} is empty", path.display()));
     }
+    Ok(lines)
+}
+
+fn evaluate(lines: &[Json], evaluator: &dyn Evaluator, data: &DataSets) -> Tally {
     let mut tally = Tally::default();
     for line in lines {
         let set = data.get(line["dataset"].as_str().unwrap_or_default());
-        let checked = catch_unwind(AssertUnwindSafe(|| check(&line, evaluator, set)));
-        let complaints = match checked {
-            Ok(Ok(complaints)) => complaints,
-            Ok(Err(malformed)) => vec![malformed],
-            Err(_) => vec!["panicked".to_owned()],
+        let checked = catch_unwind(AssertUnwindSafe(|| check(line, evaluator, set)));
+        let findings = match checked {
+            Ok(Ok(findings)) => findings,
+            Ok(Err(malformed)) => vec![malformed].into(),
+            Err(_) => vec!["panicked".to_owned()].into(),
         };
-        tally.count(&line, complaints);
+        tally.count(line, findings);
     }
-    Ok(tally)
+    tally
 }
 
 fn duration(line: &Json) -> Vec<String> {

@@ -10,36 +10,47 @@
 use serde_json::Value as Json;
 
 use super::dataset::DataSet;
+use super::evaluator::Evaluator;
 use super::recorded::{self, Malformed, Rules, agree};
 use crate::error::{Error, Result};
 use crate::request::{Answer, Request, When};
 use crate::value::{Sample, SampleValue, Value};
 
-/// Something that evaluates queries over a data set.
-pub trait Evaluator {
-    /// What reports call it.
-    fn name(&self) -> &'static str;
-
-    /// Evaluates a query.
-    ///
-    /// # Errors
-    /// What the query fails with.
-    fn evaluate(&self, request: &Request, data: &DataSet) -> Result<Answer>;
+/// What came of a line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What does not agree.
+    pub complaints: Vec<String>,
+    /// What the evaluator says it cannot do yet.
+    pub open: Option<String>,
 }
 
-/// The naive evaluator.
-#[derive(Debug, Clone, Copy)]
-pub struct Naive;
-
-impl Evaluator for Naive {
-    fn name(&self) -> &'static str {
-        "naive"
-    }
-
-    fn evaluate(&self, request: &Request, data: &DataSet) -> Result<Answer> {
-        crate::naive::evaluate(request, data)
+impl From<Vec<String>> for Findings {
+    fn from(complaints: Vec<String>) -> Self {
+        Self {
+            complaints,
+            open: None,
+        }
     }
 }
+
+impl Findings {
+    fn add(&mut self, complaint: String) {
+        self.complaints.push(complaint);
+    }
+
+    /// An error where none should be, or another one.
+    fn fails(&mut self, label: &str, error: &Error) {
+        let text = error.to_string();
+        match text.strip_suffix(NOT_YET) {
+            Some(what) => self.open = Some(what.to_owned()),
+            None => self.add(format!("{label}: error {text}")),
+        }
+    }
+}
+
+/// How an evaluator says that it cannot do something yet.
+const NOT_YET: &str = ": not supported by this engine yet";
 
 /// Fields of a line; any other is a failure.
 const FIELDS: [&str; 20] = [
@@ -69,7 +80,7 @@ const START_TIMES: &str = "use-start-timestamps";
 /// Distance of the steps around an instant.
 const STEP: i64 = 60_000;
 
-/// What does not agree; empty where all does.
+/// Runs a line.
 ///
 /// # Errors
 /// Where the line is none.
@@ -77,7 +88,7 @@ pub fn check(
     line: &Json,
     evaluator: &dyn Evaluator,
     data: &DataSet,
-) -> std::result::Result<Vec<String>, Malformed> {
+) -> std::result::Result<Findings, Malformed> {
     let object = line.as_object().ok_or("no object")?;
     if let Some(field) = object
         .keys()
@@ -91,7 +102,7 @@ pub fn check(
         .flatten()
         .filter_map(Json::as_str)
         .collect();
-    let mut complaints = Vec::new();
+    let mut findings = Findings::default();
     let is_corpus = line["id"].as_str().is_some_and(|id| id.contains(".test:"));
     for (extra, dropped, outcome) in variants(line, &flags, is_corpus) {
         let mut with: Vec<&str> = flags
@@ -107,12 +118,12 @@ pub fn check(
             data,
         };
         let is_main = std::ptr::eq(outcome, line);
-        run.as_recorded(outcome, &mut complaints)?;
+        run.as_recorded(outcome, &mut findings)?;
         if is_main {
-            run.pinned(&mut complaints)?;
+            run.pinned(&mut findings)?;
         }
     }
-    Ok(complaints)
+    Ok(findings)
 }
 
 /// Flags to add, the flag to drop, and the outcome that is recorded for that.
@@ -191,7 +202,7 @@ impl Run<'_> {
     fn as_recorded(
         &self,
         outcome: &Json,
-        complaints: &mut Vec<String>,
+        findings: &mut Findings,
     ) -> std::result::Result<(), Malformed> {
         let expr = recorded::text(&self.line["expr"])?;
         let got = self.ask(expr, self.when()?)?;
@@ -199,7 +210,7 @@ impl Run<'_> {
         let answer = match &got {
             Err(error) => {
                 if !error_agrees(error, outcome.get("expect")) {
-                    complaints.push(format!("{label}: error {error}"));
+                    findings.fails(&label, error);
                 }
                 return Ok(());
             }
@@ -207,11 +218,11 @@ impl Run<'_> {
         };
         if let Some(expect) = outcome.get("expect") {
             if expect.get("error").is_some() {
-                complaints.push(format!("{label}: no error, got {:?}", answer.value));
+                findings.add(format!("{label}: no error, got {:?}", answer.value));
                 return Ok(());
             }
             if !agree(&answer.value, &recorded::value(expect)?, self.rules()) {
-                complaints.push(format!("{label}: got {:?}", answer.value));
+                findings.add(format!("{label}: got {:?}", answer.value));
             }
         }
         for (field, got) in [("warnings", &answer.warnings), ("infos", &answer.infos)] {
@@ -219,14 +230,14 @@ impl Run<'_> {
                 .get(field)
                 .is_some_and(|want| *want != Json::from(got.clone()))
             {
-                complaints.push(format!("{label}: {field} {got:?}"));
+                findings.add(format!("{label}: {field} {got:?}"));
             }
         }
         Ok(())
     }
 
     /// The pinned form at its times, and range queries around all of them.
-    fn pinned(&self, complaints: &mut Vec<String>) -> std::result::Result<(), Malformed> {
+    fn pinned(&self, findings: &mut Findings) -> std::result::Result<(), Malformed> {
         let expect = &self.line["expect"];
         let When::Instant(time) = self.when()? else {
             return Ok(());
@@ -250,13 +261,13 @@ impl Run<'_> {
                 match self.ask(text, When::Instant(time))? {
                     Ok(answer) if agree(&answer.value, &want, rules) => {}
                     Ok(answer) => {
-                        complaints.push(format!("pinned at {time}: got {:?}", answer.value));
+                        findings.add(format!("pinned at {time}: got {:?}", answer.value));
                     }
-                    Err(error) => complaints.push(format!("pinned at {time}: error {error}")),
+                    Err(error) => findings.fails(&format!("pinned at {time}"), &error),
                 }
             }
             if self.line["middle_step"] == true {
-                complaints.extend(self.middle(text, time, &want)?);
+                self.middle((text, time), &want, findings)?;
             }
         }
         Ok(())
@@ -264,10 +275,10 @@ impl Run<'_> {
 
     fn middle(
         &self,
-        text: &str,
-        time: i64,
+        (text, time): (&str, i64),
         want: &Value,
-    ) -> std::result::Result<Option<String>, Malformed> {
+        findings: &mut Findings,
+    ) -> std::result::Result<(), Malformed> {
         let when = When::Range {
             start: time - STEP,
             end: time + STEP,
@@ -278,14 +289,16 @@ impl Run<'_> {
             order: false,
             ..self.rules()
         };
-        Ok(match self.ask(text, when)? {
+        match self.ask(text, when)? {
             Ok(answer) => {
                 let middle = at_time(answer.value, time);
-                let want = as_vector(want);
-                (!agree(&middle, &want, rules)).then(|| format!("middle of {time}: got {middle:?}"))
+                if !agree(&middle, &as_vector(want), rules) {
+                    findings.add(format!("middle of {time}: got {middle:?}"));
+                }
             }
-            Err(error) => Some(format!("middle of {time}: error {error}")),
-        })
+            Err(error) => findings.fails(&format!("middle of {time}"), &error),
+        }
+        Ok(())
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! Behind feature `testing`, never set by the binary. [`expression`] writes valid text by growing it bottom up, so that
 //! every part of the language meets every other; [`fuzz`] must not panic on any text. Recorded answers of
-//! Prometheus are run by [`corpus`]: data from [`dataset`], one line at a time by [`evaluation`], compared by [`recorded`].
+//! Prometheus are run by [`corpus`]: data from [`dataset`], one line at a time by [`evaluation`] on an [`evaluator`], compared
+//! by [`recorded`].
 
 pub mod corpus;
 pub mod dataset;
 pub mod evaluation;
+pub mod evaluator;
 pub mod expression;
 pub mod fuzz;
 pub mod recorded;
