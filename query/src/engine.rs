@@ -15,7 +15,6 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tsdb::budget::Budget;
 
-use crate::annotation::Annotations;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::exec::{Feed, Run, lock};
@@ -172,7 +171,7 @@ fn carry_out(
         canceled,
         budget,
         feeds,
-        notes: Mutex::new(Annotations::default()),
+        notes: Mutex::new(plan.notes.clone()),
         warnings: Mutex::new(Vec::new()),
         samples: AtomicU64::new(0),
     };

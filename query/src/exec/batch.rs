@@ -14,6 +14,9 @@ use std::sync::Arc;
 use tsdb::histogram::FloatHistogram;
 use tsdb::label::Labels;
 
+use crate::plan::is_metadata;
+use crate::request::Features;
+
 /// Memory that the rows of one batch of a selector may take.
 pub const BATCH_BYTES: usize = 1 << 20;
 
@@ -27,6 +30,17 @@ pub struct Head {
     pub labels: Labels,
     /// Whether its name is to be dropped at the end of the query.
     pub drop_name: bool,
+}
+
+impl Head {
+    /// Removes the name, or remembers to, as the features have it.
+    pub fn forget_name(&mut self, features: Features) {
+        if features.delayed_name_removal {
+            self.drop_name = true;
+        } else {
+            self.labels.retain(|name, _| !is_metadata(name));
+        }
+    }
 }
 
 /// Rows of some series.
@@ -78,6 +92,13 @@ impl RowMut<'_> {
     pub fn set(&mut self, step: usize, value: f64) {
         self.floats[step] = value;
         self.present[step / 64] |= 1 << (step % 64);
+    }
+
+    /// Writes the float of a step, if there is one.
+    pub fn put(&mut self, step: usize, value: Option<f64>) {
+        if let Some(value) = value {
+            self.set(step, value);
+        }
     }
 
     /// Writes the histogram of a step, later than those before.
@@ -243,6 +264,29 @@ impl Batch {
             Ok(())
         });
         let Ok(_) = copied;
+    }
+
+    /// Replaces each sample by what is made of it and its step, or by nothing.
+    pub fn map_samples(
+        &mut self,
+        float: impl Fn(usize, f64) -> Option<f64>,
+        histogram: impl Fn(usize, &FloatHistogram) -> Option<f64>,
+    ) {
+        let mut mapped = Self::new(self.steps);
+        let heads = std::mem::take(&mut self.heads);
+        for (at, head) in heads.into_iter().enumerate() {
+            let row = self.row(at);
+            let written = mapped.push_with::<std::convert::Infallible>(head, |into| {
+                row.each_float(|step, value| into.put(step, float(step, value)));
+                for (step, value) in row.histograms {
+                    let step = *step as usize;
+                    into.put(step, histogram(step, value));
+                }
+                Ok(())
+            });
+            let Ok(_) = written;
+        }
+        *self = mapped;
     }
 
     /// Removes rows without a sample.

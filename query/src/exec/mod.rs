@@ -10,10 +10,12 @@
 //! is composed onto what its child does (`map`), so a batch goes through all of them on one core before the next operator
 //! that needs all rows. Results are folded in the order of batches, so they are the same for any number of threads.
 
+pub mod absent;
 pub mod aggregate;
 pub mod batch;
 pub mod binary;
 pub mod finish;
+pub mod info;
 pub mod join;
 pub mod pick;
 pub mod scan;
@@ -29,7 +31,7 @@ use tsdb::budget::{Budget, Reservation};
 use crate::annotation::Annotations;
 use crate::error::{Error, Result};
 use crate::functions::{Args, Input, Name};
-use crate::plan::{Grid, Op, Plan, PlanId, RowCall, VectorCall, is_metadata};
+use crate::plan::{Grid, Op, Plan, PlanId, RowCall, VectorCall};
 use crate::request::Request;
 use crate::storage::StoredBatch;
 use batch::{Batch, Head};
@@ -89,11 +91,7 @@ impl Run<'_> {
 
     /// Removes the name of a series, or remembers to.
     pub(crate) fn drop_name(&self, head: &mut Head) {
-        if self.delayed() {
-            head.drop_name = true;
-        } else {
-            head.labels.retain(|name, _| !is_metadata(name));
-        }
+        head.forget_name(self.request.features);
     }
 
     /// Whether to go on.
@@ -225,6 +223,8 @@ impl Run<'_> {
                 Ok(vec![batch])
             }
             Op::Vector(call) => self.vector_call(id, call),
+            Op::Absent(child, labels) => self.absent(*child, labels, grid),
+            Op::Info(info) => self.info(id, info),
             Op::Unique(child, how) => Ok(vec![unique::unique(
                 self.rows(*child)?.batches,
                 *how,
@@ -346,7 +346,7 @@ impl Run<'_> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53")]
-fn seconds(millis: i64) -> f64 {
+pub(crate) fn seconds(millis: i64) -> f64 {
     millis as f64 / 1000.0
 }
 

@@ -71,6 +71,9 @@ impl Run<'_> {
                     .rows
                     .decode(row, &mut columns)
                     .map_err(Error::Storage)?;
+                if scan.counts_only {
+                    columns.forget_buckets();
+                }
                 let head = Head {
                     labels: stored.rows.labels(row, &|name| scan.wanted.keeps(name)),
                     drop_name: false,
@@ -103,6 +106,9 @@ impl Run<'_> {
                     .rows
                     .decode(row, &mut columns)
                     .map_err(Error::Storage)?;
+                if scan.counts_only {
+                    columns.forget_buckets();
+                }
                 columns.drop_stale();
                 let labels = stored.rows.labels(row, &|name| scan.wanted.keeps(name));
                 let head = Head {
@@ -254,7 +260,9 @@ fn newest(
             }
         } else if let Some(sample) = histogram.filter(|sample| !sample.h.is_stale()) {
             match reads {
-                Reads::Value => out.set_histogram(window.step, Arc::clone(&sample.h)),
+                Reads::Value | Reads::FloatTime => {
+                    out.set_histogram(window.step, Arc::clone(&sample.h));
+                }
                 _ => out.set(window.step, read(reads, 0.0, sample.t, sample.start)),
             }
         }
@@ -265,7 +273,7 @@ fn newest(
 fn read(reads: Reads, value: f64, t: i64, start: i64) -> f64 {
     match reads {
         Reads::Value => value,
-        Reads::Time => super::seconds(t),
+        Reads::Time | Reads::FloatTime => super::seconds(t),
         Reads::Start => super::seconds(start),
     }
 }

@@ -1,7 +1,8 @@
 //! Parts of the date: each value is a time in seconds since 1970, in UTC.
 //!
 //! Days are counted from the first of March of year 0, so that the leap day is the last of its year and no table of
-//! months is needed. Values past what fits are NaN-free nonsense in Prometheus; here they saturate.
+//! months is needed. Seconds count modulo 2^64, so that any number is some date, infinities and NaN as well: the same as
+//! in Prometheus.
 
 use super::{Args, Entry, map_floats, rows};
 use crate::annotation::Annotations;
@@ -28,9 +29,9 @@ pub(super) fn lookup(name: &str) -> Option<Entry> {
         };
     }
     match name {
-        "minute" => part!(|t: i64| t.rem_euclid(3_600) / 60),
-        "hour" => part!(|t: i64| t.rem_euclid(86_400) / 3_600),
-        "day_of_week" => part!(|t: i64| (t.div_euclid(86_400) + 4).rem_euclid(7)),
+        "minute" => part!(|t| of_day(t) % 3_600 / 60),
+        "hour" => part!(|t| of_day(t) / 3_600),
+        "day_of_week" => part!(|t| (days(t) + 4).rem_euclid(7)),
         "day_of_month" => part!(|t| day(t).day),
         "day_of_year" => part!(day_of_year),
         "days_in_month" => part!(days_in_month),
@@ -40,13 +41,37 @@ pub(super) fn lookup(name: &str) -> Option<Entry> {
     }
 }
 
+/// Seconds from the first day of the year -292277022399, where Prometheus' calendar begins, to 1970.
+const CALENDAR_START: u64 = 9_223_371_966_579_724_800;
+const DAY: u64 = 86_400;
+
+/// Whole seconds; what fits no 64 bits is the least number, as on the processors Prometheus runs on.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "times past the range of i64 saturate"
+    reason = "what does not fit was sorted out before"
 )]
 fn seconds(value: f64) -> i64 {
-    // Room for the arithmetic below.
-    (value as i64).clamp(i64::MIN / 4, i64::MAX / 4)
+    if value.abs() < 2_f64.powi(63) {
+        value as i64
+    } else {
+        i64::MIN
+    }
+}
+
+/// Seconds since the calendar began, modulo 2^64.
+fn since_start(t: i64) -> u64 {
+    t.cast_unsigned().wrapping_add(CALENDAR_START)
+}
+
+/// Days since 1970.
+fn days(t: i64) -> i64 {
+    let signed = |days: u64| i64::try_from(days).expect("2^64 seconds are fewer than 2^63 days");
+    signed(since_start(t) / DAY) - signed(CALENDAR_START / DAY)
+}
+
+/// Second of its day.
+fn of_day(t: i64) -> i64 {
+    i64::try_from(since_start(t) % DAY).expect("a day is short")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "parts of dates are small")]
@@ -55,7 +80,7 @@ fn as_float(part: i64) -> f64 {
 }
 
 fn day(t: i64) -> Day {
-    let days = t.div_euclid(86_400) + 719_468;
+    let days = days(t) + 719_468;
     let era = days.div_euclid(146_097);
     let of_era = days.rem_euclid(146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -112,5 +137,6 @@ mod tests {
         check(-1, (1969, 12, 31, 365));
         check(951_782_400, (2000, 2, 29, 60));
         check(4_107_542_400, (2100, 3, 1, 60));
+        check(seconds(f64::NAN), (292_277_026_596, 12, 4, 339));
     }
 }

@@ -2,18 +2,22 @@
 //!
 //! ```text
 //! Window   one series, all windows of a range       rate, over_time, regression
-//! Rows     a batch of rows in place, step by step   math, date, (labels, histogram statistics)
-//! Vector   all rows of all arguments                (histogram_quantile, absent, sort, info)
+//! Rows     a batch of rows in place, step by step   math, date, time, label, histogram statistics
+//! Vector   all rows of all arguments                histogram quantiles and fractions, sort
 //! ```
 //!
 //! A body is looked up once per plan and called once per series or batch, so its loops know the function they run. Names,
 //! argument types and flags are in [`crate::syntax::function`]; whether the metric name stays is told here.
 
 pub mod date;
+pub mod histogram;
+pub mod label;
 pub mod math;
+pub mod order;
 pub mod over_time;
 pub mod rate;
 pub mod regression;
+pub mod time;
 
 use crate::annotation::Annotations;
 use crate::error::Result;
@@ -93,6 +97,10 @@ pub fn lookup(name: &str) -> Option<Entry> {
     let families = [
         math::lookup,
         date::lookup,
+        time::lookup,
+        label::lookup,
+        order::lookup,
+        histogram::lookup,
         rate::lookup,
         over_time::lookup,
         regression::lookup,
@@ -111,6 +119,13 @@ pub(crate) fn rows(body: RowBody) -> Option<Entry> {
     Some(Entry {
         body: Body::Rows(body),
         name: Name::Dropped,
+    })
+}
+
+pub(crate) fn own(body: Body) -> Option<Entry> {
+    Some(Entry {
+        body,
+        name: Name::Own,
     })
 }
 

@@ -36,6 +36,7 @@ pub fn build(tree: &Tree, request: &Request) -> Result<Plan> {
         request,
         plan: Plan::default(),
         depth: 0,
+        counts_only: false,
     };
     let root = builder.node(tree.root(), Grid::of(request.when), &Wanted::All)?;
     builder.plan.root = root;
@@ -66,10 +67,12 @@ fn fixed(tree: &Tree) -> Vec<bool> {
 pub(super) struct Builder<'t> {
     pub(super) tree: &'t Tree,
     types: Vec<ValueType>,
-    fixed: Vec<bool>,
-    request: &'t Request,
-    plan: Plan,
+    pub(super) fixed: Vec<bool>,
+    pub(super) request: &'t Request,
+    pub(super) plan: Plan,
     depth: usize,
+    /// Whether the histograms below are looked at for their counts and sums only.
+    pub(super) counts_only: bool,
 }
 
 impl Builder<'_> {
@@ -131,6 +134,7 @@ impl Builder<'_> {
             Expr::Aggregate(aggregate) => self.aggregate(aggregate, span, grid),
             Expr::Call { function, args } => {
                 let call = Call {
+                    id,
                     function,
                     args,
                     span,
@@ -141,7 +145,7 @@ impl Builder<'_> {
         }
     }
 
-    fn look(&self, moment: &Moment, range: i64) -> Look {
+    pub(super) fn look(&self, moment: &Moment, range: i64) -> Look {
         let at = moment.at.map(|at| match at {
             At::Time(t) => t,
             At::Start => self.request.when.start(),
@@ -154,7 +158,7 @@ impl Builder<'_> {
         }
     }
 
-    fn instant(
+    pub(super) fn instant(
         &mut self,
         selector: &VectorSelector,
         span: Span,
@@ -188,7 +192,7 @@ impl Builder<'_> {
         )
     }
 
-    fn scan(
+    pub(super) fn scan(
         &mut self,
         (selector, span): (&VectorSelector, Span),
         (grid, look): (Grid, Look),
@@ -226,6 +230,7 @@ impl Builder<'_> {
             },
             anchored: selector.anchored,
             smoothed: selector.smoothed,
+            counts_only: self.counts_only,
             span,
         })
     }
@@ -245,7 +250,9 @@ impl Builder<'_> {
             0 => self.request.default_step,
             step => step,
         };
+        let counts_only = std::mem::take(&mut self.counts_only);
         let child = self.node(subquery.expr, grid.under(look, step.max(1)), wanted)?;
+        self.counts_only = counts_only;
         Ok((child, look))
     }
 

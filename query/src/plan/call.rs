@@ -1,17 +1,18 @@
 //! Calls of a tree to nodes of a plan: operators of their own, windows, rows, whole vectors.
 //!
-//! The table of [`functions`] says which body a function has and what becomes of the metric name; the rest is in
-//! [`super::build`].
+//! The table of [`functions`] says which body a function has and what becomes of the metric name; operators of their own
+//! are in [`super::own`], the rest in [`super::build`].
 
 use super::build::{Builder, unsupported};
 use super::{Grid, Op, PlanId, Ranged, RowCall, Unique, VectorCall, Wanted};
 use crate::error::Result;
-use crate::functions::{self, Body, Name, WindowBody};
+use crate::functions::{self, Body, Name, RowBody, VectorBody, WindowBody};
 use crate::syntax::ast::{Expr, NodeId, Span};
 use crate::syntax::{ValueType, function::Function};
 
 /// What a call is made of.
 pub(super) struct Call<'c> {
+    pub(super) id: NodeId,
     pub(super) function: &'static Function,
     pub(super) args: &'c [NodeId],
     pub(super) span: Span,
@@ -19,63 +20,86 @@ pub(super) struct Call<'c> {
 
 impl Builder<'_> {
     pub(super) fn call(&mut self, call: &Call<'_>, grid: Grid, wanted: &Wanted) -> Result<PlanId> {
-        if let Some(op) = self.own_operator(call, grid)? {
-            return Ok(self.push(op, call.span, grid));
+        let before = self.counts_only;
+        self.counts_only = match call.function.name {
+            "histogram_count" | "histogram_sum" | "histogram_avg" => true,
+            name if name.starts_with("histogram_") => false,
+            _ => before,
+        };
+        let built = self.called(call, grid, wanted);
+        self.counts_only = before;
+        built
+    }
+
+    fn called(&mut self, call: &Call<'_>, grid: Grid, wanted: &Wanted) -> Result<PlanId> {
+        self.check_call(call)?;
+        if let Some(id) = self.own_operator(call, grid, wanted)? {
+            return Ok(id);
         }
         let Some(entry) = functions::lookup(call.function.name) else {
             return Err(unsupported(call.function.name));
         };
         match entry.body {
             Body::Window(body) => self.window_call(call, (body, entry.name), grid, wanted),
-            Body::Rows(body) => {
-                let vector = call
-                    .args
-                    .iter()
-                    .find(|arg| self.type_of(**arg) == ValueType::Vector);
-                let safe = vector.is_none_or(|vector| self.keeps_apart(*vector))
-                    && entry.name != Name::Own
-                    || entry.name == Name::Kept;
-                let child = match vector {
-                    Some(vector) if entry.name == Name::Own => {
-                        self.node(*vector, grid, &Wanted::All)?
-                    }
-                    Some(vector) => self.node(*vector, grid, self.needed(safe, wanted))?,
-                    None => {
-                        let time = self.push(Op::Time, call.span, grid);
-                        self.push(Op::VectorOf(time), call.span, grid)
-                    }
-                };
-                let row_call = RowCall {
-                    name: call.function.name,
-                    body,
-                    keeps: entry.name,
-                    args: self.scalars(call, grid)?,
-                    texts: self.texts(call),
-                    arg_spans: self.arg_spans(call),
-                };
-                let id = self.push(Op::Rows(child, row_call), call.span, grid);
-                Ok(self.unique(id, safe, Unique::PerStep))
+            Body::Rows(body) => self.row_call(call, (body, entry.name), grid, wanted),
+            Body::Vector(body) => self.vector_call(call, body, grid),
+        }
+    }
+
+    fn row_call(
+        &mut self,
+        call: &Call<'_>,
+        (body, keeps): (RowBody, Name),
+        grid: Grid,
+        wanted: &Wanted,
+    ) -> Result<PlanId> {
+        let mut args = call.args.iter();
+        let vector = args.find(|arg| self.type_of(**arg) == ValueType::Vector);
+        let safe = match keeps {
+            Name::Kept => true,
+            Name::Dropped => vector.is_none_or(|vector| self.keeps_apart(*vector)),
+            Name::Own => false,
+        };
+        let child = match vector {
+            Some(vector) if keeps == Name::Own => self.node(*vector, grid, &Wanted::All)?,
+            Some(vector) => self.node(*vector, grid, self.needed(safe, wanted))?,
+            None => {
+                let time = self.push(Op::Time, call.span, grid);
+                self.push(Op::VectorOf(time), call.span, grid)
             }
-            Body::Vector(body) => {
-                let mut vectors = Vec::new();
-                for arg in call.args {
-                    match self.type_of(*arg) {
-                        ValueType::Vector => vectors.push(self.node(*arg, grid, &Wanted::All)?),
-                        ValueType::Matrix => return Err(unsupported(call.function.name)),
-                        ValueType::Scalar | ValueType::String => {}
-                    }
-                }
-                let vector_call = VectorCall {
-                    name: call.function.name,
-                    body,
-                    vectors,
-                    args: self.scalars(call, grid)?,
-                    texts: self.texts(call),
-                    arg_spans: self.arg_spans(call),
-                };
-                Ok(self.push(Op::Vector(vector_call), call.span, grid))
+        };
+        let row_call = RowCall {
+            name: call.function.name,
+            body,
+            keeps,
+            args: self.scalars(call, grid)?,
+            texts: self.texts(call),
+            arg_spans: self.arg_spans(call),
+        };
+        let id = self.push(Op::Rows(child, row_call), call.span, grid);
+        if keeps == Name::Own {
+            return Ok(self.push(Op::Unique(id, Unique::PerStep), call.span, grid));
+        }
+        Ok(self.unique(id, safe, Unique::PerStep))
+    }
+
+    fn vector_call(&mut self, call: &Call<'_>, body: VectorBody, grid: Grid) -> Result<PlanId> {
+        let mut vectors = Vec::new();
+        for arg in call.args {
+            if self.type_of(*arg) == ValueType::Vector {
+                vectors.push(self.node(*arg, grid, &Wanted::All)?);
             }
         }
+        let vector_call = VectorCall {
+            name: call.function.name,
+            body,
+            vectors,
+            args: self.scalars(call, grid)?,
+            texts: self.texts(call),
+            arg_spans: self.arg_spans(call),
+        };
+        let id = self.push(Op::Vector(vector_call), call.span, grid);
+        Ok(self.push(Op::Unique(id, Unique::PerStep), call.span, grid))
     }
 
     fn window_call(
@@ -85,10 +109,8 @@ impl Builder<'_> {
         grid: Grid,
         wanted: &Wanted,
     ) -> Result<PlanId> {
-        let range = call
-            .args
-            .iter()
-            .find(|arg| self.type_of(**arg) == ValueType::Matrix);
+        let mut args = call.args.iter();
+        let range = args.find(|arg| self.type_of(**arg) == ValueType::Matrix);
         let range = *range.expect("a function over windows has a range");
         let safe = keeps == Name::Kept || self.keeps_apart(range);
         let ranged = Ranged {
@@ -97,42 +119,35 @@ impl Builder<'_> {
             keeps,
             args: self.scalars(call, grid)?,
             arg_spans: self.arg_spans(call),
-            range_span: self.tree.span(range),
+            range_span: self.range_span(range),
         };
+        let id = self.window((range, call.span), ranged, grid, self.needed(safe, wanted))?;
+        Ok(self.unique(id, safe, Unique::Whole))
+    }
+
+    /// A function over the windows of a range.
+    pub(super) fn window(
+        &mut self,
+        (range, span): (NodeId, Span),
+        ranged: Ranged,
+        grid: Grid,
+        wanted: &Wanted,
+    ) -> Result<PlanId> {
         let inner = self.unparenthesized(range);
-        let wanted = self.needed(safe, wanted);
         let op = if matches!(self.tree.expr(inner), Expr::Subquery(_)) {
             let (child, look) = self.subquery(inner, grid, wanted)?;
             Op::SubqueryWindow(child, look, ranged)
         } else {
-            Op::Window(self.range(inner, grid, wanted, call.function.name)?, ranged)
+            Op::Window(self.range(inner, grid, wanted, ranged.name)?, ranged)
         };
-        let id = self.push(op, call.span, grid);
-        Ok(self.unique(id, safe, Unique::Whole))
+        Ok(self.push(op, span, grid))
     }
 
-    fn unparenthesized(&self, mut id: NodeId) -> NodeId {
+    pub(super) fn unparenthesized(&self, mut id: NodeId) -> NodeId {
         while let Expr::Paren(expr) = self.tree.expr(id) {
             id = *expr;
         }
         id
-    }
-
-    /// Functions that are operators of the plan.
-    fn own_operator(&mut self, call: &Call<'_>, grid: Grid) -> Result<Option<Op>> {
-        let all = &Wanted::All;
-        Ok(Some(match call.function.name {
-            "time" => Op::Time,
-            "pi" => Op::Number(std::f64::consts::PI),
-            "scalar" => Op::ScalarOf(self.node(call.args[0], grid, &Wanted::Only(Vec::new()))?),
-            "vector" => Op::VectorOf(self.node(call.args[0], grid, all)?),
-            name @ ("min_of" | "max_of") => {
-                let a = self.node(call.args[0], grid, all)?;
-                let b = self.node(call.args[1], grid, all)?;
-                Op::Extreme(name == "max_of", a, b)
-            }
-            _ => return Ok(None),
-        }))
     }
 
     fn scalars(&mut self, call: &Call<'_>, grid: Grid) -> Result<Vec<PlanId>> {
@@ -145,18 +160,28 @@ impl Builder<'_> {
         Ok(scalars)
     }
 
-    fn texts(&self, call: &Call<'_>) -> Vec<String> {
-        let texts =
-            call.args
-                .iter()
-                .filter_map(|arg| match self.tree.expr(self.unparenthesized(*arg)) {
-                    Expr::String(text) => Some(text.clone()),
-                    _ => None,
-                });
+    pub(super) fn texts(&self, call: &Call<'_>) -> Vec<String> {
+        let args = call.args.iter();
+        let texts = args.filter_map(|arg| match self.tree.expr(self.unparenthesized(*arg)) {
+            Expr::String(text) => Some(text.clone()),
+            _ => None,
+        });
         texts.collect()
     }
 
-    fn arg_spans(&self, call: &Call<'_>) -> Vec<Span> {
-        call.args.iter().map(|arg| self.tree.span(*arg)).collect()
+    /// Where the arguments were written, parentheses left out.
+    pub(super) fn arg_spans(&self, call: &Call<'_>) -> Vec<Span> {
+        let args = call.args.iter();
+        args.map(|arg| self.tree.span(self.unparenthesized(*arg)))
+            .collect()
+    }
+
+    /// Where messages say that a range stands: a subquery, once evaluated, is taken to stand at the beginning.
+    pub(super) fn range_span(&self, range: NodeId) -> Span {
+        let inner = self.unparenthesized(range);
+        match self.tree.expr(inner) {
+            Expr::Subquery(_) => Span::default(),
+            _ => self.tree.span(inner),
+        }
     }
 }

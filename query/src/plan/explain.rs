@@ -56,6 +56,8 @@ fn name(plan: &Plan, id: PlanId) -> String {
         }
         Op::Rows(_, call) => format!("[rows] {}", call.name),
         Op::Vector(call) => format!("[function] {}", call.name),
+        Op::Absent(..) => "[absent]".to_owned(),
+        Op::Info(_) => "[info]".to_owned(),
         Op::Unique(..) => "[unique]".to_owned(),
         Op::VectorScalar(side) => format!("[vector and scalar] {}", side.op.text()),
         Op::Join(join) => format!("[join] {}", join.op.text()),

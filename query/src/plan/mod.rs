@@ -10,10 +10,13 @@
 pub mod build;
 mod call;
 pub mod explain;
+mod own;
 pub mod time;
 
-use tsdb::label::METRIC_NAME;
+use tsdb::label::{Labels, METRIC_NAME};
+use tsdb::matcher::Matcher;
 
+use crate::annotation::Annotations;
 use crate::functions::{Name, RowBody, VectorBody, WindowBody};
 use crate::storage::Selection;
 use crate::syntax::ast::{Matching, Span};
@@ -32,6 +35,8 @@ pub struct Plan {
     pub root: PlanId,
     /// What is read.
     pub scans: Vec<Selection>,
+    /// What is worth telling about the query, whatever the data.
+    pub notes: Annotations,
 }
 
 /// An operator.
@@ -78,6 +83,8 @@ pub struct Scan {
     pub anchored: bool,
     /// `smoothed`.
     pub smoothed: bool,
+    /// Of histograms only the counts, the sums and whether they follow a reset are looked at.
+    pub counts_only: bool,
     /// Where it was written.
     pub span: Span,
 }
@@ -100,6 +107,8 @@ pub enum Reads {
     Time,
     /// When its counter began, in seconds.
     Start,
+    /// The time of a float; a histogram stays one.
+    FloatTime,
 }
 
 /// What a node does.
@@ -135,6 +144,10 @@ pub enum Op {
     Rows(PlanId, RowCall),
     /// A function of all rows.
     Vector(VectorCall),
+    /// `absent(v)`: one with these labels where there is no row.
+    Absent(PlanId, Labels),
+    /// `info(v)`.
+    Info(InfoCall),
     /// Equal label sets.
     Unique(PlanId, Unique),
     /// A vector and a scalar.
@@ -198,6 +211,19 @@ pub struct VectorCall {
     pub arg_spans: Vec<Span>,
 }
 
+/// `info(v, selector)`.
+#[derive(Debug, Clone)]
+pub struct InfoCall {
+    /// The series that gain labels.
+    pub vector: PlanId,
+    /// The info series, giving [`Reads::FloatTime`].
+    pub infos: PlanId,
+    /// Matchers on the name of info metrics.
+    pub names: Vec<Matcher>,
+    /// Matchers on the labels to add.
+    pub data: Vec<Matcher>,
+}
+
 /// An operator between a vector and a scalar.
 #[derive(Debug, Clone)]
 pub struct ScalarSide {
@@ -257,6 +283,7 @@ impl Plan {
             | Op::Negate(child)
             | Op::VectorOf(child)
             | Op::SubqueryRange(child, _)
+            | Op::Absent(child, _)
             | Op::Unique(child, _)
             | Op::Broadcast(child) => vec![*child],
             Op::ScalarBinary(_, lhs, rhs) | Op::Extreme(_, lhs, rhs) => vec![*lhs, *rhs],
@@ -268,6 +295,7 @@ impl Plan {
                 .chain(call.args.iter().copied())
                 .collect(),
             Op::Vector(call) => call.vectors.iter().chain(&call.args).copied().collect(),
+            Op::Info(call) => vec![call.vector, call.infos],
             Op::VectorScalar(side) => vec![side.vector, side.scalar],
             Op::Join(join) => vec![join.lhs, join.rhs],
             Op::Aggregate(aggregation) => std::iter::once(aggregation.child)

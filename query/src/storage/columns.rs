@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tsdb::histogram::FloatHistogram;
+use tsdb::histogram::{FloatHistogram, ResetHint};
 
 /// A native histogram at a time.
 #[derive(Debug, Clone)]
@@ -41,6 +41,34 @@ impl Columns {
         self.starts.clear();
         self.weights.clear();
         self.histograms.clear();
+    }
+
+    /// Leaves of each histogram its count and its sum, and whether it follows a reset, which buckets would tell.
+    pub fn forget_buckets(&mut self) {
+        let mut before: Option<Arc<FloatHistogram>> = None;
+        for sample in &mut self.histograms {
+            let whole = Arc::clone(&sample.h);
+            let mut bare = FloatHistogram {
+                zero_count: 0.0,
+                positive_spans: Vec::new(),
+                negative_spans: Vec::new(),
+                positive_buckets: Vec::new(),
+                negative_buckets: Vec::new(),
+                custom_bounds: whole.custom_bounds.clone(),
+                ..*whole
+            };
+            if let Some(before) = &before
+                && whole.hint == ResetHint::Unknown
+            {
+                bare.hint = if whole.detect_reset(before) {
+                    ResetHint::Reset
+                } else {
+                    ResetHint::NotReset
+                };
+            }
+            sample.h = Arc::new(bare);
+            before = Some(whole);
+        }
     }
 
     /// Removes stale markers: windows do not see them.
