@@ -10,12 +10,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Grid, PlanId};
 
 impl Run<'_> {
-    pub(super) fn absent(
-        &self,
-        child: PlanId,
-        labels: &Labels,
-        grid: Grid,
-    ) -> Result<Vec<Batch>> {
+    pub(super) fn absent(&self, child: PlanId, labels: &Labels, grid: Grid) -> Result<Vec<Batch>> {
         let mut filled = vec![0_u64; words(grid.steps)];
         self.each(child, &|batch, _| Ok(batch), &mut |batch: Batch| {
             for (_, row) in batch.iter() {

@@ -162,11 +162,7 @@ impl Question<'_> {
     }
 
     /// Visits each step of a subject at which something can be asked.
-    fn each_step(
-        &mut self,
-        subject: &Subject<'_>,
-        mut answer: impl FnMut(&mut Self, Point<'_>),
-    ) {
+    fn each_step(&mut self, subject: &Subject<'_>, mut answer: impl FnMut(&mut Self, Point<'_>)) {
         let labels = &subject.labels;
         let mut buckets = Vec::with_capacity(subject.buckets.len());
         for step in 0..self.args.grid.steps {
@@ -307,7 +303,9 @@ fn quantiles(input: Input<'_>, notes: &mut Annotations) -> Result<Vec<Batch>> {
             let mut labels = subject.labels.clone();
             set(&mut labels, args.texts[0], &text);
             out.push_with(question.head(labels), |into| {
-                cells.iter().for_each(|(step, value)| into.set(*step, *value));
+                cells
+                    .iter()
+                    .for_each(|(step, value)| into.set(*step, *value));
                 Ok::<_, crate::error::Error>(())
             })?;
         }

@@ -26,10 +26,7 @@ pub(crate) fn unchanged(_: &mut Batch, _: &Args<'_>, _: &mut Annotations) -> Res
 /// Writes the time of each step that has a sample.
 fn of_step(batch: &mut Batch, args: &Args<'_>, _: &mut Annotations) -> Result<()> {
     let times: Vec<f64> = args.grid.times().map(crate::exec::seconds).collect();
-    batch.map_samples(
-        |step, _| Some(times[step]),
-        |step, _| Some(times[step]),
-    );
+    batch.map_samples(|step, _| Some(times[step]), |step, _| Some(times[step]));
     Ok(())
 }
 
