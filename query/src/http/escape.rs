@@ -1,13 +1,13 @@
 //! Names that are not plain words, made fit for URLs and old parsers: the `U__` form, and three that lose something.
 //!
 //! ```text
-//! values       a.b -> U__a_2e_b     a_ b -> U__a___20_b     plain names as they are; the only form that reads back
+//! values       a.b -> U__a_2e_b     a_ b -> U__a___20_b     the only form that reads back
 //! underscores  a.b -> a_b
-//! dots         a.b -> a_dot_b       a_b -> a__b
+//! dots         a.b -> a_dot_b       a_.b -> a___dot_b
 //! allow-utf-8  a.b -> a.b
 //! ```
 //!
-//! In the `U__` form a letter, a digit past the start and a colon stand for themselves, an underscore is doubled, anything
+//! A plain name is its own form. In the `U__` form a letter, a digit past the start and a colon stand for themselves, an underscore is doubled, anything
 //! else is its code point in hexadecimal between underscores. Text that breaks the form is taken as it is.
 
 use std::fmt::Write as _;
@@ -54,9 +54,9 @@ impl Escaping {
     #[must_use]
     pub fn apply(self, name: &str) -> String {
         match self {
+            _ if is_plain(name) => name.to_owned(),
             Self::AllowUtf8 => name.to_owned(),
             Self::Values => escape(name),
-            Self::Underscores if is_plain(name) => name.to_owned(),
             Self::Underscores => {
                 let word = |(at, c)| if stands(at, c) { c } else { '_' };
                 name.chars().enumerate().map(word).collect()

@@ -12,7 +12,14 @@ pub(crate) struct Answer {
     /// Names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     /// Unpacked.
-    pub(crate) body: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body, if it is for people.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
 }
 
 /// Sends the request of a golden line.
@@ -79,19 +86,19 @@ fn parse(bytes: &[u8]) -> Answer {
     {
         body = joined(&body);
     }
-    let mut unpacked = String::new();
+    let mut unpacked = Vec::new();
     match headers.get("content-encoding").map(String::as_str) {
         Some("gzip") => {
             flate2::read::GzDecoder::new(&body[..])
-                .read_to_string(&mut unpacked)
+                .read_to_end(&mut unpacked)
                 .unwrap();
         }
         Some("deflate") => {
             flate2::read::ZlibDecoder::new(&body[..])
-                .read_to_string(&mut unpacked)
+                .read_to_end(&mut unpacked)
                 .unwrap();
         }
-        _ => unpacked = String::from_utf8(body).unwrap(),
+        _ => unpacked = body,
     }
     Answer {
         status,

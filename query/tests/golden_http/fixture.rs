@@ -30,6 +30,8 @@ use tsdb::source::exemplar::{Exemplar, ExemplarSource, SeriesExemplars};
 use tsdb::testing::golden;
 use tsdb::time::{Clock, Interval, Millis};
 
+use super::scrape;
+
 /// The servers of the golden data that can be had from a block.
 pub(crate) struct Servers {
     addresses: BTreeMap<&'static str, SocketAddr>,
@@ -37,19 +39,25 @@ pub(crate) struct Servers {
     _runtime: tokio::runtime::Runtime,
 }
 
-struct Now;
+/// After the end of all data, as the recording was.
+const LATE: Millis = Millis(1_790_000_000_000);
 
-impl Clock for Now {
+struct Stopped(Millis);
+
+impl Clock for Stopped {
     fn now(&self) -> Millis {
-        // After the end of all data, as the recording was.
-        Millis(1_790_000_000_000)
+        self.0
     }
 }
 
 impl Servers {
     pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let source = block(&dir);
+        let source = block(&dir, &data_set());
+        let companions = Companions {
+            exemplars: Arc::new(Exemplars(exemplars())),
+            ..Companions::default()
+        };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let all = Features {
             experimental_functions: true,
@@ -75,9 +83,14 @@ impl Servers {
             ("small", small),
         ];
         let _guard = runtime.enter();
-        let addresses = kinds.map(|(name, settings)| (name, serve(&source, settings, &runtime)));
+        let addresses = kinds.map(|(name, settings)| {
+            let server = server(&source, companions.clone(), LATE, settings);
+            (name, serve(server, &runtime))
+        });
+        let mut addresses = BTreeMap::from(addresses);
+        addresses.insert("scrape", serve(scraping(&dir), &runtime));
         Self {
-            addresses: addresses.into(),
+            addresses,
             _dir: dir,
             _runtime: runtime,
         }
@@ -88,28 +101,40 @@ impl Servers {
     }
 }
 
-fn serve(
+/// The server whose data was scraped, shortly after that.
+fn scraping(dir: &TempDir) -> http::Server {
+    let pages = scrape::Pages::read();
+    let settings = Settings {
+        external_labels: Labels::from_pairs([("cluster", "a"), ("replica", "s0")]),
+        ..Settings::default()
+    };
+    let companions = Companions {
+        metadata: Arc::new(pages.said.clone()),
+        targets: Arc::new(pages.said),
+        exemplars: Arc::new(Exemplars(pages.exemplars)),
+        ..Companions::default()
+    };
+    let now = Millis(scrape::TIME + 500);
+    server(&block(dir, &pages.series), companions, now, settings)
+}
+
+fn server(
     source: &Arc<dyn SeriesSource>,
+    companions: Companions,
+    now: Millis,
     settings: Settings,
-    runtime: &tokio::runtime::Runtime,
-) -> SocketAddr {
+) -> http::Server {
     let sources: Arc<dyn Sources> = Arc::new(vec![Arc::clone(source)]);
     let storage = SourceStorage {
         sources: Arc::clone(&sources),
         replica_labels: Vec::new(),
     };
     let engine = Engine::new(Config::default(), Arc::new(storage)).unwrap();
-    let companions = Companions {
-        exemplars: Arc::new(Exemplars(exemplars())),
-        ..Companions::default()
-    };
-    let server = http::Server::new(
-        Arc::new(engine),
-        sources,
-        companions,
-        Arc::new(Now),
-        settings,
-    );
+    let clock = Arc::new(Stopped(now));
+    http::Server::new(Arc::new(engine), sources, companions, clock, settings)
+}
+
+fn serve(server: http::Server, runtime: &tokio::runtime::Runtime) -> SocketAddr {
     let router = http::router(Arc::new(server));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -119,8 +144,11 @@ fn serve(
     address
 }
 
-fn block(dir: &TempDir) -> Arc<dyn SeriesSource> {
-    let mut series: BTreeMap<Labels, Vec<Sample>> = BTreeMap::new();
+/// Samples by series.
+pub(crate) type SeriesMap = BTreeMap<Labels, Vec<Sample>>;
+
+fn data_set() -> SeriesMap {
+    let mut series = SeriesMap::new();
     for line in gzipped_lines("promql/datasets/http.jsonl.gz") {
         let samples = line["samples"].as_array().unwrap().iter().map(sample);
         series
@@ -128,15 +156,19 @@ fn block(dir: &TempDir) -> Arc<dyn SeriesSource> {
             .or_default()
             .extend(samples);
     }
+    series
+}
+
+fn block(dir: &TempDir, series: &SeriesMap) -> Arc<dyn SeriesSource> {
     assert!(!series.is_empty(), "the data set is empty");
     let strings = series
         .keys()
         .flat_map(Labels::iter)
         .flat_map(|(name, value)| [name, value]);
     let symbols = symbol_table(strings).unwrap();
-    let id = BlockId::new(1, 1);
+    let id = BlockId::new(1, series.len() as u128);
     let mut builder = BlockBuilder::create(dir.path(), id, symbols, 512 << 20).unwrap();
-    for (labels, samples) in &series {
+    for (labels, samples) in series {
         builder
             .series(labels, &encode_samples(samples).unwrap())
             .unwrap();

@@ -41,6 +41,8 @@ pub(super) fn write(page: &Page, newest: &Newest) -> Vec<u8> {
             let name = if is_plain(&name) { name } else { quote(&name) };
             items.push(format!("{name}={}", quote(value)));
         }
+        // The page knows one zero.
+        let value = if value == 0.0 { 0.0 } else { value };
         let (items, value) = (items.join(","), Shortest(value));
         writeln!(out, "{{{items}}} {value} {}", sample.t).expect("a string takes any text");
     }
