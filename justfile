@@ -30,7 +30,7 @@ sim N FIRST="0":
 
 # The scripts beside a live Prometheus and promtool.
 live:
-    for script in tests/live/{promtool,query,compaction}.sh; do "$script" || exit 1; done
+    for script in tests/live/{promtool,query,promql,compaction}.sh; do "$script" || exit 1; done
 
 # Our compaction beside Prometheus' own on generated sets: equal first, then CPU and memory.
 bench-peers *ARGS:

@@ -4,6 +4,7 @@
 //! since the Unix epoch. Names of new blocks begin with the time, so they are made here too.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -31,6 +32,13 @@ pub(crate) fn now() -> Millis {
 )]
 pub(crate) fn instant() -> Instant {
     Instant::now()
+}
+
+/// Nanoseconds since the first call, for the cost of queries.
+pub(crate) fn ticks() -> u64 {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    let first = FIRST.get_or_init(instant);
+    u64::try_from(instant().duration_since(*first).as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A name for a new block: wall clock and 80 random bits.

@@ -17,6 +17,7 @@ use tsdb::budget::Budget;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::exec::cost::{Cost, Costs};
 use crate::exec::{Feed, Run, lock};
 use crate::plan::build::build;
 use crate::plan::explain::{Explained, explain};
@@ -72,12 +73,37 @@ impl Engine {
     /// # Errors
     /// Where the text is wrong, the evaluation fails, a limit is passed, the time is up or the storage fails.
     pub async fn run(&self, request: Request) -> Result<Answer> {
+        let (answer, _) = self.pass(request, false).await?;
+        Ok(answer)
+    }
+
+    /// As [`Self::run`], with what it cost; counting that costs something, too.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn measure(&self, request: Request) -> Result<(Answer, Cost)> {
+        self.pass(request, true).await
+    }
+
+    async fn pass(&self, request: Request, is_measured: bool) -> Result<(Answer, Cost)> {
         let inner = &self.0;
+        let ticks = inner.config.ticks;
+        let arrival = ticks();
         let permit = inner.gate.acquire().await;
         let _permit = permit.expect("the gate is never closed");
+        let queue_nanos = ticks().saturating_sub(arrival);
         let timeout = inner.config.timeout;
-        match tokio::time::timeout(timeout, self.evaluate(request)).await {
-            Ok(answer) => answer,
+        let evaluation = self.evaluate(request, is_measured);
+        match tokio::time::timeout(timeout, evaluation).await {
+            Ok(outcome) => outcome.map(|(answer, cost)| {
+                (
+                    answer,
+                    Cost {
+                        queue_nanos,
+                        ..cost
+                    },
+                )
+            }),
             Err(_) => Err(Error::Timeout("expression evaluation")),
         }
     }
@@ -109,8 +135,12 @@ impl Engine {
         Ok((tree, plan))
     }
 
-    async fn evaluate(&self, request: Request) -> Result<Answer> {
+    async fn evaluate(&self, request: Request, is_measured: bool) -> Result<(Answer, Cost)> {
+        let ticks = self.0.config.ticks;
+        let begin = ticks();
         let (tree, plan) = self.plan(&request)?;
+        let preparation_nanos = ticks().saturating_sub(begin);
+        let costs = is_measured.then(|| Costs::new(&plan, ticks));
         let kind = root_type(&tree);
         let budget = self.0.budget.child("query", self.0.config.query_bytes_max);
         let mut pumps = JoinSet::new();
@@ -124,9 +154,20 @@ impl Engine {
         let canceled = Arc::new(AtomicBool::new(false));
         let _cancel = CancelOnDrop(Arc::clone(&canceled));
         let inner = Arc::clone(&self.0);
-        let work = move || carry_out(&inner, &plan, (&request, kind), (&canceled, budget, feeds));
+        let work = move || {
+            let begin = ticks();
+            let sides = (&*canceled, budget, feeds);
+            let answer = carry_out(&inner, (&plan, costs.as_ref()), (&request, kind), sides)?;
+            let took = ticks().saturating_sub(begin);
+            let mut cost = costs.map_or_else(Cost::default, |costs| {
+                costs.total(&plan, Grid::of(request.when))
+            });
+            cost.preparation_nanos = preparation_nanos;
+            cost.evaluation_nanos = took.saturating_sub(cost.sorting_nanos);
+            Ok((answer, cost))
+        };
         match tokio::task::spawn_blocking(work).await {
-            Ok(answer) => answer,
+            Ok(outcome) => outcome,
             Err(error) => Err(Error::Execution(format!("evaluation stopped: {error}"))),
         }
     }
@@ -160,7 +201,7 @@ async fn pump(
 
 fn carry_out(
     inner: &Inner,
-    plan: &Plan,
+    (plan, costs): (&Plan, Option<&Costs>),
     (request, kind): (&Request, ValueType),
     (canceled, budget, feeds): (&AtomicBool, Budget, Vec<Mutex<Option<Feed>>>),
 ) -> Result<Answer> {
@@ -174,7 +215,9 @@ fn carry_out(
         notes: Mutex::new(plan.notes.clone()),
         warnings: Mutex::new(Vec::new()),
         samples: AtomicU64::new(0),
+        costs,
     };
+    costs.inspect(|costs| costs.pause());
     let value = run.value(kind)?;
     let (mut warnings, infos) = lock(&run.notes).render(&request.text);
     let mut told = std::mem::take(&mut *lock(&run.warnings));

@@ -46,6 +46,7 @@ pub(super) fn run(flags: &QueryFlags) -> anyhow::Result<Outcome> {
     let config = Config {
         concurrency: flags.max_concurrent,
         timeout: flags.timeout,
+        ticks: clock::ticks,
         ..Config::default()
     };
     let engine = Engine::new(config, Arc::new(storage))?;

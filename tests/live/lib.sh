@@ -55,6 +55,21 @@ start_prometheus() {
     fail "prometheus is not ready"
 }
 
+# start_stratal FLAG...: `stratal query`, sets `url`.
+start_stratal() {
+    local port log=$scratch/stratal.log
+    port=$(free_port)
+    url=http://127.0.0.1:$port
+    "$STRATAL" query --http-address "127.0.0.1:$port" "$@" >"$log" 2>&1 &
+    servers+=($!)
+    for _ in $(seq 300); do
+        if http_get "$url/-/ready" >/dev/null 2>&1; then return; fi
+        kill -0 "${servers[-1]}" 2>/dev/null || { cat "$log" >&2; fail "stratal query did not start"; }
+        sleep 0.1
+    done
+    fail "stratal query is not ready"
+}
+
 # http_get URL: the body. Bash speaks enough HTTP that no other program is needed. A subshell, because a refused
 # connection ends the shell that tried.
 http_get() (

@@ -51,7 +51,7 @@ impl Run<'_> {
                 let series = self.series(root, grid)?;
                 Ok(match when {
                     When::Instant(t) => Value::Vector(vector(series, t)),
-                    When::Range { .. } => Value::Matrix(sorted(series)),
+                    When::Range { .. } => Value::Matrix(self.sorting(|| sorted(series))),
                 })
             }
         }
@@ -74,7 +74,7 @@ impl Run<'_> {
             _ => return Err(Error::Execution("a range has no operator".to_owned())),
         };
         series.retain(|series| !series.is_empty());
-        Ok(Value::Matrix(sorted(series)))
+        Ok(Value::Matrix(self.sorting(|| sorted(series))))
     }
 
     /// The samples of a range selector as they are.
@@ -91,6 +91,9 @@ impl Run<'_> {
                     .decode(row, &mut columns)
                     .map_err(Error::Storage)?;
                 columns.drop_stale();
+                if let Some(costs) = self.costs {
+                    costs.windows(self.plan.root, &columns, (grid, scan.look));
+                }
                 let mut series = Series {
                     labels: stored.rows.labels(row, &|_| true),
                     ..Series::default()

@@ -14,6 +14,7 @@ pub mod absent;
 pub mod aggregate;
 pub mod batch;
 pub mod binary;
+pub mod cost;
 pub mod finish;
 pub mod info;
 pub mod join;
@@ -35,6 +36,7 @@ use crate::plan::{Grid, Op, Plan, PlanId, RowCall, VectorCall};
 use crate::request::Request;
 use crate::storage::StoredBatch;
 use batch::{Batch, Head};
+use cost::Costs;
 
 /// Where the batches of a selector arrive.
 pub type Feed = tokio::sync::mpsc::Receiver<tsdb::Result<StoredBatch>>;
@@ -67,6 +69,8 @@ pub struct Run<'p> {
     pub warnings: Mutex<Vec<String>>,
     /// Samples of rows that are held.
     pub samples: AtomicU64,
+    /// Counts what it costs, if anybody asks.
+    pub costs: Option<&'p Costs>,
 }
 
 /// Rows that are held, and counted.
@@ -134,7 +138,8 @@ impl Run<'_> {
                 match if open { next()? } else { None } {
                     Some(item) => {
                         let (done, result) = mpsc::sync_channel(1);
-                        scope.spawn(move |_| answer(&done, map, item));
+                        let costs = self.costs;
+                        scope.spawn(move |_| answer(costs, &done, map, item));
                         flight.push_back(result);
                     }
                     None => open = false,
@@ -160,8 +165,15 @@ impl Run<'_> {
         map: Map<'_, T>,
         fold: Fold<'_, T>,
     ) -> Result<()> {
+        match self.costs {
+            None => self.each_plain(id, map, fold),
+            Some(costs) => self.each_counted(costs, id, (map, fold)),
+        }
+    }
+
+    fn each_plain<T: Send>(&self, id: PlanId, map: Map<'_, T>, fold: Fold<'_, T>) -> Result<()> {
         match &self.plan.nodes[id].op {
-            Op::Instant(scan, reads) => self.instant(scan, *reads, self.grid(id), (map, fold)),
+            Op::Instant(scan, reads) => self.instant((id, scan), *reads, (map, fold)),
             Op::Window(scan, ranged) => self.windows(id, scan, ranged, (map, fold)),
             Op::SubqueryWindow(child, look, ranged) => {
                 self.subquery_windows((id, *child), *look, ranged, (map, fold))
@@ -178,6 +190,7 @@ impl Run<'_> {
             }
             _ => {
                 let held = self.blocking(id)?;
+                self.spent(id);
                 let mut batches = held.into_iter();
                 self.pipeline(&mut || Ok(batches.next()), map, fold)
             }
@@ -354,10 +367,12 @@ pub(crate) fn seconds(millis: i64) -> f64 {
 type Mapped<T> = Result<(T, Annotations)>;
 
 fn answer<I, T>(
+    costs: Option<&Costs>,
     done: &mpsc::SyncSender<Mapped<T>>,
     map: &(dyn Fn(I, &mut Annotations) -> Result<T> + Sync),
     item: I,
 ) {
+    costs.inspect(|costs| costs.pause());
     let mut notes = Annotations::default();
     let mapped = map(item, &mut notes);
     // Nobody listens after an earlier batch failed.

@@ -58,11 +58,11 @@ impl Run<'_> {
 
     pub(super) fn instant<T: Send>(
         &self,
-        scan: &Scan,
+        (id, scan): (PlanId, &Scan),
         reads: Reads,
-        grid: Grid,
         (map, fold): Sink<'_, T>,
     ) -> Result<()> {
+        let grid = self.grid(id);
         let turn = |stored: &StoredBatch, _: &mut Annotations| {
             let mut batch = Batch::new(grid.steps);
             let mut columns = Columns::default();
@@ -80,6 +80,7 @@ impl Run<'_> {
                 };
                 batch.push_with(head, |into| newest(&columns, grid, scan.look, reads, into))?;
             }
+            self.costs.inspect(|costs| costs.found(id, &batch));
             Ok(batch)
         };
         self.stored(scan, &turn, (map, fold))
@@ -120,6 +121,7 @@ impl Run<'_> {
                     None => head.labels.get(METRIC_NAME).to_owned(),
                 };
                 let one = OneSeries {
+                    id,
                     columns: &columns,
                     look: scan.look,
                     metric: &metric,
@@ -153,6 +155,9 @@ impl Run<'_> {
         let kind = head.labels.get("__type__").to_owned();
         if ranged.keeps == Name::Dropped {
             self.drop_name(&mut head);
+        }
+        if let Some(costs) = self.costs {
+            costs.windows(one.id, one.columns, (args.grid, one.look));
         }
         batch.push_with(head, |into| {
             let mut series = Series {
@@ -204,6 +209,7 @@ impl Run<'_> {
                         }));
                     let metric = head.labels.get(METRIC_NAME).to_owned();
                     let one = OneSeries {
+                        id,
                         columns: &columns,
                         look,
                         metric: &metric,
@@ -218,6 +224,7 @@ impl Run<'_> {
 }
 
 struct OneSeries<'a> {
+    id: PlanId,
     columns: &'a Columns,
     look: Look,
     metric: &'a str,

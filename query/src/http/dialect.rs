@@ -8,7 +8,8 @@
 //! | missing step | an error | range / 250, at least the default step |
 //! | infos | a list of their own, with positions | among the warnings, without positions |
 //! | client gone | 499 | 503 |
-//! | `data.analysis` | absent | `{}` |
+//! | `data.analysis` without `analyze` | absent | `{}` |
+//! | `samplesRead` | told | not told |
 //! | probes | a sentence | `OK` |
 
 use super::problem::Problem;
@@ -207,6 +208,12 @@ impl Dialect {
             Self::Prometheus => "",
             Self::Thanos => ",\"analysis\":{}",
         }
+    }
+
+    /// Whether statistics tell how many samples were read, beside how many windows held.
+    #[must_use]
+    pub fn tells_samples_read(self) -> bool {
+        self == Self::Prometheus
     }
 
     /// Whether caches must not keep errors and partial answers.

@@ -8,12 +8,14 @@ use futures::future::BoxFuture;
 use super::server::{Evaluate, Evaluated, Order};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::plan::explain::Explained;
+use crate::request::Request;
 
 impl Evaluate for Engine {
     fn evaluate(&self, order: Order) -> BoxFuture<'_, Result<Evaluated>> {
         let run = async move {
-            let evaluation = self.run(order.request);
-            let answer = match order.timeout_nanos {
+            let evaluation = run(self, order.request, order.is_measured);
+            match order.timeout_nanos {
                 None => evaluation.await,
                 Some(nanos) => {
                     // A time in the past is up at once.
@@ -21,12 +23,22 @@ impl Evaluate for Engine {
                     let outcome = tokio::time::timeout(timeout, evaluation).await;
                     outcome.unwrap_or(Err(Error::Timeout("expression evaluation")))
                 }
-            };
-            Ok(Evaluated {
-                answer: answer?,
-                stats: None,
-            })
+            }
         };
         run.boxed()
     }
+
+    fn explain(&self, request: &Request) -> Result<Explained> {
+        Self::explain(self, request)
+    }
+}
+
+async fn run(engine: &Engine, request: Request, is_measured: bool) -> Result<Evaluated> {
+    if is_measured {
+        let (answer, cost) = engine.measure(request).await?;
+        let cost = Some(cost);
+        return Ok(Evaluated { answer, cost });
+    }
+    let answer = engine.run(request).await?;
+    Ok(Evaluated { answer, cost: None })
 }

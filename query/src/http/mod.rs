@@ -19,6 +19,7 @@ use axum::http::{Method, Uri};
 use axum::response::Response;
 use futures::future::BoxFuture;
 
+mod analysis;
 pub mod compress;
 pub mod dialect;
 mod engine;
@@ -46,6 +47,8 @@ mod status;
 mod stray;
 mod targets;
 
+use crate::error::{Error, ErrorKind};
+use dialect::Blame;
 use form::Form;
 use params::Params;
 use problem::Problem;
@@ -70,6 +73,16 @@ impl Call {
             form: &self.form,
             dialect: self.server.settings.dialect,
         }
+    }
+
+    /// An error of the evaluator; what is wrong with the expression is the fault of a parameter.
+    fn blamed(&self, error: Error) -> Problem {
+        let problem = Problem::from(error);
+        if problem.kind == ErrorKind::BadData {
+            let dialect = self.server.settings.dialect;
+            return Problem::bad_data(dialect.blame(Blame::Parameter("query"), &problem.message));
+        }
+        problem
     }
 
     fn header(&self, name: header::HeaderName) -> &str {

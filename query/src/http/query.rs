@@ -3,16 +3,17 @@
 //! Parameters become a request, the answer is written row by row into the body. What must be refused is refused before the
 //! first byte, since the status cannot change later.
 
-use super::dialect::{Blame, Dialect};
-use super::json;
+use super::dialect::Dialect;
 use super::problem::Problem;
 use super::reply::{Content, ENVELOPE, Reply, Rows, close};
 use super::server::{Evaluated, Order};
 use super::stats::Stats;
 use super::{Call, params};
+use super::{analysis, json};
 use crate::annotation::{Level, shortened};
-use crate::error::{Error, ErrorKind};
-use crate::request::{Request, When};
+use crate::exec::cost::Analyzed;
+use crate::plan::Grid;
+use crate::request::{Answer, Request, When};
 use crate::syntax;
 use crate::value::{Sample, Series, Value};
 
@@ -33,48 +34,56 @@ pub(super) async fn range(call: Call) -> Result<Reply, Problem> {
     evaluate(&call, When::Range { start, end, step }, limit).await
 }
 
-async fn evaluate(call: &Call, when: When, limit: Option<usize>) -> Result<Reply, Problem> {
+/// What the parameters of a query ask for.
+pub(super) fn order(call: &Call, when: When) -> Result<Order, Problem> {
     let settings = &call.server.settings;
     let params = call.params();
     let timeout_nanos = params.timeout_nanos()?;
     let lookback = params.lookback_millis()?.unwrap_or(settings.lookback);
-    let stats = call.form.get("stats");
-    let mut features = settings.features;
-    features.per_step_stats &= stats == "all";
     let request = Request {
         text: call.form.get("query").to_owned(),
         when,
         lookback,
         default_step: settings.default_step,
-        features,
+        features: settings.features,
         max_samples: settings.max_samples,
     };
-    let order = Order {
+    let with_analysis = matches!(
+        call.form.get("analyze"),
+        "1" | "t" | "true" | "T" | "True" | "TRUE"
+    );
+    Ok(Order {
         request,
         timeout_nanos,
-        with_stats: !stats.is_empty(),
-    };
+        is_measured: with_analysis || !call.form.get("stats").is_empty(),
+        with_analysis,
+    })
+}
+
+async fn evaluate(call: &Call, when: When, limit: Option<usize>) -> Result<Reply, Problem> {
+    let order = order(call, when)?;
+    let (dialect, with_analysis) = (call.server.settings.dialect, order.with_analysis);
+    let grid = Grid::of(when);
     let outcome = call.server.evaluator.evaluate(order).await;
-    let mut evaluated = outcome.map_err(|error| blamed(settings.dialect, error))?;
-    if settings.dialect.warns_of_odd_stats() && !matches!(stats, "" | "true" | "all") {
+    let Evaluated { mut answer, cost } = outcome.map_err(|error| call.blamed(error))?;
+    let stats = call.form.get("stats");
+    if dialect.warns_of_odd_stats() && !matches!(stats, "" | "true" | "all") {
         let given = syntax::quote::text(stats);
-        evaluated.answer.warnings.push(format!(
+        answer.warnings.push(format!(
             "value {given} for parameter \"stats\" is deprecated and will be rejected in the next major release, use \"true\" or \"all\""
         ));
     }
-    if limit.is_some_and(|limit| cut(&mut evaluated.answer.value, limit)) {
-        evaluated.answer.warnings.push(params::TRUNCATED.to_owned());
+    if limit.is_some_and(|limit| cut(&mut answer.value, limit)) {
+        answer.warnings.push(params::TRUNCATED.to_owned());
     }
-    Ok(answer(evaluated, settings.dialect))
-}
-
-/// An error of the evaluator; what is wrong with the expression is the fault of a parameter.
-fn blamed(dialect: Dialect, error: Error) -> Problem {
-    let problem = Problem::from(error);
-    if problem.kind == ErrorKind::BadData {
-        return Problem::bad_data(dialect.blame(Blame::Parameter("query"), &problem.message));
-    }
-    problem
+    let by_step = call.server.settings.features.per_step_stats && stats == "all";
+    let told = cost.filter(|_| !stats.is_empty() || with_analysis);
+    let stats_told = told.as_ref().filter(|_| !stats.is_empty());
+    let extras = Extras {
+        stats: stats_told.map(|cost| Stats::new(cost, by_step.then_some(grid))),
+        analysis: told.filter(|_| with_analysis).map(|cost| cost.root),
+    };
+    Ok(reply(answer, extras, dialect))
 }
 
 /// Cuts a vector or a matrix; whether there was anything to cut.
@@ -87,8 +96,13 @@ fn cut(value: &mut Value, limit: usize) -> bool {
     true
 }
 
-fn answer(evaluated: Evaluated, dialect: Dialect) -> Reply {
-    let Evaluated { answer, stats } = evaluated;
+/// What stands in the data beside the result.
+struct Extras {
+    stats: Option<Stats>,
+    analysis: Option<Analyzed>,
+}
+
+fn reply(answer: Answer, extras: Extras, dialect: Dialect) -> Reply {
     let is_partial = answer
         .warnings
         .iter()
@@ -101,7 +115,7 @@ fn answer(evaluated: Evaluated, dialect: Dialect) -> Reply {
         rows: Some(Remaining::new(answer.value)),
         is_first: true,
         dialect,
-        stats,
+        extras,
         warnings,
         infos,
     };
@@ -166,7 +180,7 @@ struct Body {
     rows: Option<Remaining>,
     is_first: bool,
     dialect: Dialect,
-    stats: Option<Stats>,
+    extras: Extras,
     warnings: Vec<String>,
     infos: Vec<String>,
 }
@@ -187,11 +201,17 @@ impl Rows for Body {
             return true;
         }
         self.rows = None;
-        if let Some(stats) = &self.stats {
+        if let Some(stats) = &self.extras.stats {
             json::key(out, "stats");
-            stats.write(out);
+            stats.write(out, self.dialect);
         }
-        out.extend_from_slice(self.dialect.after_result().as_bytes());
+        match &self.extras.analysis {
+            Some(root) => {
+                json::key(out, "analysis");
+                analysis::write(out, root);
+            }
+            None => out.extend_from_slice(self.dialect.after_result().as_bytes()),
+        }
         out.push(b'}');
         close(out, &self.warnings, &self.infos);
         false
@@ -199,9 +219,9 @@ impl Rows for Body {
 }
 
 fn parsed(call: &Call) -> Result<syntax::Tree, Problem> {
-    let settings = &call.server.settings;
-    let parsed = syntax::parse(call.form.get("query"), settings.features.syntax());
-    parsed.map_err(|errors| blamed(settings.dialect, errors.into()))
+    let features = call.server.settings.features;
+    let parsed = syntax::parse(call.form.get("query"), features.syntax());
+    parsed.map_err(|errors| call.blamed(errors.into()))
 }
 
 /// The expression, laid out.

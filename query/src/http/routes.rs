@@ -4,8 +4,8 @@ use futures::FutureExt as _;
 
 use super::Methods::{self, Get, GetPost, Post, Probe};
 use super::{
-    Call, Handled, Route, exemplars, federate, labels, metadata, probe, query, read, rules, status,
-    targets,
+    Call, Handled, Route, analysis, exemplars, federate, labels, metadata, probe, query, read,
+    rules, status, targets,
 };
 
 const fn route(path: &'static str, methods: Methods, handler: fn(Call) -> Handled) -> Route {
@@ -22,6 +22,12 @@ pub(super) const ALL: &[Route] = &[
     }),
     route("/api/v1/query_range", GetPost, |call| {
         query::range(call).boxed()
+    }),
+    route("/api/v1/query_explain", GetPost, |call| {
+        analysis::instant(call).boxed()
+    }),
+    route("/api/v1/query_range_explain", GetPost, |call| {
+        analysis::range(call).boxed()
     }),
     route("/api/v1/format_query", GetPost, |call| {
         query::format(call).boxed()

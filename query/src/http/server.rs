@@ -19,8 +19,9 @@ use tsdb::time::Clock;
 
 use super::dialect::Dialect;
 use super::metrics::Metrics;
-use super::stats::Stats;
 use crate::error::Result;
+use crate::exec::cost::Cost;
+use crate::plan::explain::Explained;
 use crate::request::{Answer, Features, Request};
 pub use crate::storage::sources::Sources;
 
@@ -28,6 +29,12 @@ pub use crate::storage::sources::Sources;
 pub trait Evaluate: Send + Sync {
     /// Evaluates; dropping the future cancels.
     fn evaluate(&self, order: Order) -> BoxFuture<'_, Result<Evaluated>>;
+
+    /// What it would do.
+    ///
+    /// # Errors
+    /// Where the text is wrong.
+    fn explain(&self, request: &Request) -> Result<Explained>;
 }
 
 /// A query, and what only its transport knows.
@@ -38,7 +45,9 @@ pub struct Order {
     /// The time that it may take, in nanoseconds, if less than the evaluator's own bound.
     pub timeout_nanos: Option<i64>,
     /// Whether it wants to know what it cost.
-    pub with_stats: bool,
+    pub is_measured: bool,
+    /// Operator by operator, too.
+    pub with_analysis: bool,
 }
 
 /// The outcome, and its cost if that was asked for.
@@ -47,7 +56,7 @@ pub struct Evaluated {
     /// The outcome.
     pub answer: Answer,
     /// The cost.
-    pub stats: Option<Stats>,
+    pub cost: Option<Cost>,
 }
 
 /// What is known beside the series.

@@ -1,61 +1,70 @@
 //! What a query cost, as the API tells it: times of six phases, and samples.
+//!
+//! ```text
+//! {"timings":{"evalTotalTime":…,"resultSortTime":…,"queryPreparationTime":…,"innerEvalTime":…,"execQueueTime":…,"execTotalTime":…},
+//!  "samples":{"totalQueryableSamplesPerStep":[[t,n],…],"totalQueryableSamples":n,"samplesReadPerStep":…,"samplesRead":n,"peakSamples":n}}
+//! ```
+//!
+//! Times are seconds. The lists by step are there only where they were asked for.
 
-use super::json;
-use super::number;
-
-/// Seconds of each phase.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Timings {
-    /// Evaluation, with its preparation and the sorting of the result.
-    pub evaluation: f64,
-    /// Sorting the result.
-    pub result_sort: f64,
-    /// Finding the series.
-    pub preparation: f64,
-    /// Evaluation alone.
-    pub inner_evaluation: f64,
-    /// Waiting for a turn.
-    pub queue: f64,
-    /// All of it.
-    pub total: f64,
-}
+use super::dialect::Dialect;
+use super::{json, number};
+use crate::exec::cost::Cost;
+use crate::plan::Grid;
 
 /// The cost of a query.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stats {
-    /// Seconds.
-    pub timings: Timings,
+    timings: [(&'static str, f64); 6],
     /// Samples that all windows held together.
-    pub queryable_samples: u64,
-    /// Samples read.
-    pub samples_read: u64,
-    /// Most samples in memory at one time.
-    pub peak_samples: u64,
-    /// By step, where that was counted: time, samples in windows, samples read.
-    pub steps: Vec<(i64, u64, u64)>,
+    queryable: u64,
+    /// Samples that no earlier step had looked at.
+    read: u64,
+    /// Most samples that had to be held at one time.
+    peak: u64,
+    /// Time, samples in windows, samples read.
+    steps: Vec<(i64, u64, u64)>,
 }
 
 impl Stats {
-    /// Appends the object.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    /// What is told of `cost`; by step where its grid is given.
+    #[must_use]
+    pub fn new(cost: &Cost, by_step: Option<Grid>) -> Self {
+        let inner = cost.evaluation_nanos;
+        let evaluation = cost.preparation_nanos + inner + cost.sorting_nanos;
         let timings = [
-            ("evalTotalTime", self.timings.evaluation),
-            ("resultSortTime", self.timings.result_sort),
-            ("queryPreparationTime", self.timings.preparation),
-            ("innerEvalTime", self.timings.inner_evaluation),
-            ("execQueueTime", self.timings.queue),
-            ("execTotalTime", self.timings.total),
+            ("evalTotalTime", evaluation),
+            ("resultSortTime", cost.sorting_nanos),
+            ("queryPreparationTime", cost.preparation_nanos),
+            ("innerEvalTime", inner),
+            ("execQueueTime", cost.queue_nanos),
+            ("execTotalTime", cost.queue_nanos + evaluation),
         ];
+        let times = by_step.into_iter().flat_map(Grid::times);
+        let steps = times.zip(&cost.steps);
+        Self {
+            timings: timings.map(|(name, nanos)| (name, seconds(nanos))),
+            queryable: cost.steps.iter().map(|step| step.0).sum(),
+            read: cost.steps.iter().map(|step| step.1).sum(),
+            peak: cost.peak_samples,
+            steps: steps.map(|(time, step)| (time, step.0, step.1)).collect(),
+        }
+    }
+
+    /// Appends the object.
+    pub fn write(&self, out: &mut Vec<u8>, dialect: Dialect) {
         out.extend_from_slice(b"{\"timings\":{");
-        for (name, seconds) in timings {
+        for (name, seconds) in self.timings {
             json::number_field(out, name, seconds);
         }
         out.extend_from_slice(b"},\"samples\":{");
         self.write_steps(out, "totalQueryableSamplesPerStep", |step| step.1);
-        count(out, "totalQueryableSamples", self.queryable_samples);
-        self.write_steps(out, "samplesReadPerStep", |step| step.2);
-        count(out, "samplesRead", self.samples_read);
-        count(out, "peakSamples", self.peak_samples);
+        count(out, "totalQueryableSamples", self.queryable);
+        if dialect.tells_samples_read() {
+            self.write_steps(out, "samplesReadPerStep", |step| step.2);
+            count(out, "samplesRead", self.read);
+        }
+        count(out, "peakSamples", self.peak);
         out.extend_from_slice(b"}}");
     }
 
@@ -72,6 +81,14 @@ impl Stats {
             out.push(b']');
         });
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "nobody waits for 2^53 nanoseconds, which are 104 days"
+)]
+fn seconds(nanos: u64) -> f64 {
+    nanos as f64 / 1e9
 }
 
 fn count(out: &mut Vec<u8>, name: &str, value: u64) {

@@ -31,7 +31,7 @@ fn selector(plan: &Plan, scan: usize) -> String {
     format!("{{{}}}", matchers.join(","))
 }
 
-fn name(plan: &Plan, id: PlanId) -> String {
+pub(crate) fn name(plan: &Plan, id: PlanId) -> String {
     match &plan.nodes[id].op {
         Op::Number(value) => format!("[number] {value}"),
         Op::Text(text) => format!("[string] {text:?}"),
