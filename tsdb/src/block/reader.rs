@@ -20,8 +20,8 @@ use crate::tombstone::Tombstones;
 /// Bound of a `meta.json`, in bytes: a block of a year of level-1 sources has less than 1 MiB.
 const META_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Bytes that a look at a single series reads: more than most entries have.
-const PROBE_BYTES: usize = 1024;
+/// Bytes that a look at a single series reads: enough for its neighbours, one of which is looked at next.
+const PROBE_BYTES: usize = 8 * 1024;
 
 /// Bound of a tombstones file, in bytes.
 const TOMBSTONES_BYTES_MAX: u64 = 1024 * 1024 * 1024;

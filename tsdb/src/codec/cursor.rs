@@ -148,7 +148,28 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Three to eight bytes at once, where eight are left: times and references. What is longer, or damaged, byte by byte.
+    #[inline]
     fn uvarint_long(&mut self) -> Result<u64> {
+        let Some((word, _)) = self.rest.split_first_chunk() else {
+            return self.uvarint_slow();
+        };
+        let word = u64::from_le_bytes(*word);
+        let stops = !word & 0x8080_8080_8080_8080;
+        if stops == 0 {
+            return self.uvarint_slow();
+        }
+        let bits = stops.trailing_zeros() + 1;
+        self.bytes(bits as usize / 8)?;
+        // Seven bits of each byte, then fourteen of each pair, then all.
+        let word = word & (u64::MAX >> (64 - bits)) & 0x7F7F_7F7F_7F7F_7F7F;
+        let word = word & 0x007F_007F_007F_007F | (word & 0x7F00_7F00_7F00_7F00) >> 1;
+        let word = word & 0x0000_3FFF_0000_3FFF | (word & 0x3FFF_0000_3FFF_0000) >> 2;
+        Ok(word & 0x0FFF_FFFF | (word & 0x0FFF_FFFF_0000_0000) >> 4)
+    }
+
+    #[cold]
+    fn uvarint_slow(&mut self) -> Result<u64> {
         let mut value = 0_u64;
         for (at, &byte) in self.rest.iter().take(10).enumerate() {
             if at == 9 && byte > 1 {
@@ -233,6 +254,16 @@ mod tests {
             prop_assert_eq!(cursor.u32().unwrap(), short);
             prop_assert_eq!(cursor.uvarint_str().unwrap(), text);
             prop_assert!(cursor.is_empty());
+        }
+
+        #[test]
+        fn the_fast_way_to_take_an_integer_gives_what_the_slow_one_does(bytes in proptest::collection::vec(any::<u8>(), 0..14)) {
+            let (mut fast, mut slow) = (Cursor::new("test", &bytes, 0), Cursor::new("test", &bytes, 0));
+            match (fast.uvarint(), slow.uvarint_slow()) {
+                (Ok(got), Ok(want)) => prop_assert_eq!(got, want),
+                (got, want) => prop_assert_eq!(got.unwrap_err().to_string(), want.unwrap_err().to_string()),
+            }
+            prop_assert_eq!(fast.offset(), slow.offset());
         }
 
         #[test]

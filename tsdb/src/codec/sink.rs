@@ -51,6 +51,22 @@ impl Sink for Vec<u8> {
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }
+
+    /// Copies of fixed length: a call to copy two bytes would cost more than encoding them.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
+    fn put_uvarint(&mut self, value: u64) {
+        if value < 0x80 {
+            self.push(value as u8);
+        } else if value < 0x4000 {
+            self.extend_from_slice(&[value as u8 | 0x80, (value >> 7) as u8]);
+        } else {
+            let (bytes, len) = uvarint(value);
+            let end = self.len() + len;
+            self.extend_from_slice(&bytes);
+            self.truncate(end);
+        }
+    }
 }
 
 /// The shortest LEB128 form of `value`, and its length.

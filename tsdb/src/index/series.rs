@@ -97,6 +97,15 @@ fn take_count(cursor: &mut Cursor<'_>, each: usize) -> Result<usize> {
 /// Where the length is cut off, longer than five bytes or than the file, or the checksum differs.
 pub fn take_body<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a [u8], u64)> {
     let len = cursor.uvarint32()? as usize;
+    take_checked(cursor, len)
+}
+
+/// Takes a body of known length and returns it with the checksum checked, and its offset.
+///
+/// # Errors
+/// Where it is cut off, or the checksum differs.
+#[inline]
+pub fn take_checked<'a>(cursor: &mut Cursor<'a>, len: usize) -> Result<(&'a [u8], u64)> {
     let start = cursor.clone();
     let body = cursor.bytes(len)?;
     crc::verify(&start, body, cursor.u32()?)?;

@@ -18,6 +18,9 @@ use crate::tombstone::{Intervals, Tombstones};
 /// Bytes of a series entry that are asked for first; few are longer.
 const ENTRY_GUESS_BYTES: usize = 512;
 
+/// Series before a guess that a search may look at without another read.
+const LOOKS_BEFORE: usize = 32;
+
 /// A block's files.
 pub trait Input: Sync {
     /// How one file is read.
@@ -259,6 +262,13 @@ impl<I: Input> Source<'_, I> {
         let mut entry = SeriesEntry::default();
         let (mut low, mut high) = (start, self.series.len());
         let (mut next, mut step) = (start.saturating_add(guess), 1);
+        // Most looks are near the guess: one read for all of them.
+        if let Some(&first) = self
+            .series
+            .get(next.saturating_sub(LOOKS_BEFORE).max(start))
+        {
+            index.fill_some(self.version.series_offset(first), 1)?;
+        }
         while low < high {
             let at = if (low..high).contains(&next) {
                 next
@@ -284,12 +294,12 @@ fn read_entry<W: Window>(index: &mut W, offset: u64, entry: &mut SeriesEntry) ->
     let bytes = index.fill_some(offset, ENTRY_GUESS_BYTES)?;
     let mut cursor = Cursor::new("series", bytes, offset);
     let len = cursor.uvarint32()? as usize;
-    let whole = bytes.len() - cursor.len() + len + 4;
-    let bytes = if bytes.len() >= whole {
-        bytes
-    } else {
-        index.fill(offset, whole)?
-    };
-    let (body, at) = series::take_body(&mut Cursor::new("series", bytes, offset))?;
+    let head = bytes.len() - cursor.len();
+    if bytes.len() < head + len + 4 {
+        let bytes = index.fill(offset, head + len + 4)?;
+        cursor = Cursor::new("series", bytes, offset);
+        cursor.bytes(head)?;
+    }
+    let (body, at) = series::take_checked(&mut cursor, len)?;
     entry.decode(body, at)
 }

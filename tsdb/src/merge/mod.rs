@@ -3,7 +3,7 @@
 //! ```text
 //! symbols   union of all tables, and a remap per block                     symbols
 //! ranges    pivots cut every block's list of series into pieces            ranges
-//! build     pieces to finished series, many ranges side by side            range, lane, chunks, samples, dedup, trim
+//! build     pieces to finished series, many ranges side by side            pipeline, range, lane, chunks, samples, dedup, trim
 //! stitch    ranges in order to segments and index, front to back           stitch
 //! ```
 //!
@@ -18,6 +18,7 @@ pub mod dedup;
 pub mod heap;
 pub mod input;
 pub mod lane;
+pub mod pipeline;
 pub mod range;
 pub mod ranges;
 pub mod samples;
@@ -33,6 +34,7 @@ use crate::meta::BlockStats;
 use crate::segment::SegmentFiles;
 use crate::time::TimeRange;
 use input::Input;
+use pipeline::{Spare, pipeline};
 use range::RangeOutput;
 use stitch::Stitcher;
 
@@ -99,16 +101,25 @@ where
     F: SegmentFiles + Send,
     F::File: Send,
 {
-    let (symbols, sources) = input::load_all(inputs)?;
-    let pieces = ranges::cut(&sources, ranges::step(&sources))?;
-    let mut stitcher = Stitcher::start(index, segments, Arc::new(symbols), options.segment_bytes)?;
-    let build = |piece: &ranges::Piece| range::build(&sources, piece, options);
-    pool(options.threads)?
-        .install(|| stitch::pipeline(&pieces, build, |range| stitcher.append(&range)))?;
-    stitcher.finish()
+    pool(options.threads)?.install(|| {
+        let (symbols, sources) = input::load_all(inputs)?;
+        let pieces = ranges::cut(&sources, ranges::step(&sources))?;
+        let mut stitcher =
+            Stitcher::start(index, segments, Arc::new(symbols), options.segment_bytes)?;
+        let spare = Spare::default();
+        let build = |piece: &ranges::Piece| range::build(&sources, piece, options, spare.take());
+        let write = |range| {
+            stitcher.append(&range)?;
+            spare.give_back(range);
+            Ok(())
+        };
+        pipeline(&pieces, build, write)?;
+        drop((sources, spare));
+        stitcher.finish()
+    })
 }
 
-/// A pool of `threads` threads for [`stitch::pipeline`].
+/// A pool of `threads` threads for [`pipeline::pipeline`].
 ///
 /// # Errors
 /// Where the system refuses.

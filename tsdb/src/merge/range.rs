@@ -57,6 +57,17 @@ pub struct RangeOutput {
 }
 
 impl RangeOutput {
+    /// Forgets everything but the memory it lies in.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.labels.clear();
+        self.chunks.clear();
+        self.bodies.clear();
+        self.series.clear();
+        self.stats = BlockStats::default();
+        self.disordered = 0;
+    }
+
     /// Appends a chunk to the series that is being written.
     ///
     /// # Errors
@@ -99,7 +110,7 @@ impl RangeOutput {
     }
 }
 
-/// Builds the series of one range; `positions` has the piece of each source's list.
+/// Builds the series of one range into `out`, whatever that held before; `positions` has the piece of each source's list.
 ///
 /// # Errors
 /// Where an input is damaged or cannot be read, or overlapping chunks cannot be merged.
@@ -107,12 +118,14 @@ pub fn build<I: Input>(
     sources: &[Source<'_, I>],
     positions: &[Range<usize>],
     options: &Options,
+    mut out: RangeOutput,
 ) -> Result<RangeOutput> {
+    out.clear();
     let mut builder = Builder {
         options,
         lanes: Vec::with_capacity(sources.len()),
         heap: Heap::default(),
-        out: RangeOutput::default(),
+        out,
         scratch: Scratch::default(),
     };
     for (source, positions) in sources.iter().zip(positions) {

@@ -1,12 +1,11 @@
 //! Finished ranges, in order, to segments and index.
 //!
 //! The only place where positions in the result are known: references of a range become those of the block by adding where
-//! its records begin, segments are cut, series are numbered. Ranges are built two per thread ahead of it, so that it never
-//! waits and memory stays bounded.
+//! its records begin, segments are cut, series are numbered. Who builds the ranges and when is in [`super::pipeline`].
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
+pub use super::pipeline::pipeline;
 
 use super::Merged;
 use super::range::{RangeOutput, SeriesEnd};
@@ -16,9 +15,6 @@ use crate::id::ChunkRef;
 use crate::index::series::Body;
 use crate::index::{ChunkMeta, IndexWriter, SeriesStage, SymbolTable};
 use crate::segment::{SegmentFiles, SegmentWriter};
-
-/// Ranges built ahead, per thread: one being built while another waits.
-const RANGES_AHEAD: usize = 2;
 
 /// Writes series in order.
 pub struct Stitcher<O, F: SegmentFiles> {
@@ -93,27 +89,4 @@ impl<O: Output, F: SegmentFiles> Stitcher<O, F> {
         }
         Ok(())
     }
-}
-
-/// Builds pieces side by side in the current thread pool, and hands them on in order.
-///
-/// # Errors
-/// Where building or consuming fails.
-pub fn pipeline<P: Sync, R: Send>(
-    pieces: &[P],
-    build: impl Fn(&P) -> Result<R> + Sync,
-    mut consume: impl FnMut(R) -> Result<()> + Send,
-) -> Result<()> {
-    let ahead = RANGES_AHEAD * rayon::current_num_threads();
-    let mut ready = Vec::new();
-    for batch in pieces.chunks(ahead) {
-        let previous = std::mem::take(&mut ready);
-        let (built, consumed) = rayon::join(
-            || batch.par_iter().map(&build).collect::<Result<Vec<R>>>(),
-            || previous.into_iter().try_for_each(&mut consume),
-        );
-        consumed?;
-        ready = built?;
-    }
-    ready.into_iter().try_for_each(consume)
 }

@@ -37,8 +37,14 @@ impl<'a> Record<'a> {
     pub fn decode(cursor: &mut Cursor<'a>) -> Result<Self> {
         let start = cursor.clone();
         let len = take_len(cursor)?;
+        Self::take_behind_length(&start, cursor, len)
+    }
+
+    /// Takes what lies behind the length field of the record that begins at `start`.
+    #[inline]
+    fn take_behind_length(start: &Cursor<'a>, cursor: &mut Cursor<'a>, len: usize) -> Result<Self> {
         let checked = cursor.bytes(len + 1)?;
-        crc::verify(&start, checked, cursor.u32()?)?;
+        crc::verify(start, checked, cursor.u32()?)?;
         let Some((encoding, payload)) = checked.split_first() else {
             return Err(start.corrupt(Corruption::Truncated { need: 1, have: 0 }));
         };
@@ -130,8 +136,9 @@ impl<B: AsRef<[u8]>> SegmentReader<B> {
     }
 }
 
-/// Size of the record at `offset`, by its length field alone.
-fn record_size<W: Window>(window: &mut W, offset: u32) -> Result<usize> {
+/// Length field and payload of the record at `offset`, in bytes, by that field alone.
+#[inline]
+fn record_size<W: Window>(window: &mut W, offset: u32) -> Result<(usize, usize)> {
     let at = u64::from(offset);
     let left = usize::try_from(window.size().saturating_sub(at)).unwrap_or(usize::MAX);
     let mut glance = window.fill_some(at, left.min(GLANCE_BYTES))?;
@@ -140,18 +147,22 @@ fn record_size<W: Window>(window: &mut W, offset: u32) -> Result<usize> {
     }
     let mut cursor = Cursor::new(SECTION, glance, at);
     let payload = take_len(&mut cursor)?;
-    let length = usize::try_from(cursor.offset() - at).unwrap_or(usize::MAX);
-    Ok(length + payload + FRAME_SIZE)
+    Ok((glance.len() - cursor.len(), payload))
 }
 
 /// Reads the record at `offset` through a window over one segment.
 ///
 /// # Errors
 /// Where no sound record lies there, or reading fails.
+#[inline]
 pub fn read_record<W: Window>(window: &mut W, offset: u32) -> Result<Record<'_>> {
-    let size = record_size(window, offset)?;
-    let bytes = window.fill(offset.into(), size)?;
-    Record::decode(&mut Cursor::new(SECTION, bytes, offset.into()))
+    let (length, payload) = record_size(window, offset)?;
+    // A look into the same bytes, but for the longest records.
+    let bytes = window.fill(offset.into(), length + payload + FRAME_SIZE)?;
+    let mut cursor = Cursor::new(SECTION, bytes, offset.into());
+    let start = cursor.clone();
+    cursor.bytes(length)?;
+    Record::take_behind_length(&start, &mut cursor, payload)
 }
 
 /// The records of a series in one piece, with every checksum checked, if they lie in one file, in order and without gaps.
@@ -170,7 +181,8 @@ pub fn run<W: Window>(
     if last.segment() != first.segment() || last < first {
         return Ok(None);
     }
-    let last_size = record_size(window, last.offset())?;
+    let (length, payload) = record_size(window, last.offset())?;
+    let last_size = length + payload + FRAME_SIZE;
     let before = (last.offset() - first.offset()) as usize;
     let bytes = window.fill(first.offset().into(), before + last_size)?;
     Ok(is_run(bytes, refs)?.then_some(bytes))

@@ -74,6 +74,9 @@ impl<O: Output> Current<O> {
     }
 
     fn flush(&mut self) -> Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
         self.file.append(&self.buffer)?;
         self.flushed += self.buffer.len() as u64;
         self.buffer.clear();
@@ -95,19 +98,18 @@ impl<O: Output> Current<O> {
         Ok(())
     }
 
-    /// Appends bytes; long ones are not copied into the buffer.
+    /// Appends bytes; long ones are not copied into the buffer, which would cost as much as writing them.
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.buffer.len() + bytes.len() <= BUFFER_BYTES {
-            self.buffer.put(bytes);
-            return Ok(());
+        let long = bytes.len() >= BUFFER_BYTES / 4;
+        if long || self.buffer.len() + bytes.len() > BUFFER_BYTES {
+            self.flush()?;
         }
-        self.flush()?;
-        if bytes.len() < BUFFER_BYTES / 4 {
+        if long {
+            self.file.append(bytes)?;
+            self.flushed += bytes.len() as u64;
+        } else {
             self.buffer.put(bytes);
-            return Ok(());
         }
-        self.file.append(bytes)?;
-        self.flushed += bytes.len() as u64;
         Ok(())
     }
 }
@@ -177,7 +179,7 @@ impl<F: SegmentFiles> SegmentWriter<F> {
             limit,
             current: None,
             count: 0,
-            spare: Vec::with_capacity(BUFFER_BYTES),
+            spare: Vec::new(),
         })
     }
 
