@@ -13,6 +13,8 @@
 
 use std::io::Write as _;
 
+use crate::syntax::number::round_to_even;
+
 /// Sample values, bucket bounds, counts.
 pub fn sample(out: &mut Vec<u8>, value: f64) {
     // Most counters are whole numbers, and integers print three times faster than floats.
@@ -35,20 +37,8 @@ pub fn plain(out: &mut Vec<u8>, value: f64) {
     display(out, format_args!("{value}"));
     let point = out[start..].iter().position(|byte| *byte == b'.');
     let decimals = point.map_or(0, |point| out.len() - start - point - 1);
-    if let Some(last) = out.last_mut().filter(|_| decimals > 0) {
-        round_to_even(last, value, decimals);
-    }
-}
-
-/// Where two shortest forms are equally near, Go takes the even one, Rust the larger.
-fn round_to_even(last: &mut u8, value: f64, decimals: usize) {
-    // A float with so many bits behind the point has as many decimals, and the last of them is a 5.
-    let exponent = (value.to_bits() >> 52 & 0x7FF).max(1).cast_signed() - 1075;
-    let mantissa = value.to_bits() & ((1 << 52) - 1) | 1 << 52;
-    let bits = -exponent - i64::from(mantissa.trailing_zeros());
-    let is_halfway = usize::try_from(bits) == Ok(decimals + 1);
-    if is_halfway && last.is_ascii_digit() && (*last - b'0') % 2 == 1 {
-        *last -= 1;
+    if let Some(last) = out.last_mut() {
+        *last = round_to_even(*last, value, decimals);
     }
 }
 
@@ -64,7 +54,7 @@ pub fn exponent(out: &mut Vec<u8>, value: f64) {
     let decimals = digits.len() - digits.find('.').map_or(digits.len(), |point| point + 1);
     let decimals = usize::try_from(-power).map(|below| decimals + below);
     if let (Some(last), Ok(decimals)) = (out.last_mut(), decimals) {
-        round_to_even(last, value, decimals);
+        *last = round_to_even(*last, value, decimals);
     }
     let sign = if power < 0 { '-' } else { '+' };
     display(out, format_args!("e{sign}{:02}", power.abs()));

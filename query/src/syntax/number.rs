@@ -198,14 +198,45 @@ pub fn print_number(value: f64) -> String {
     } else if value.is_infinite() {
         if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned()
     } else {
-        format!("{value}")
+        let digits = format!("{value}");
+        let decimals = decimals(&digits);
+        evened(digits, value, decimals)
     }
+}
+
+fn decimals(digits: &str) -> usize {
+    digits.find('.').map_or(0, |point| digits.len() - point - 1)
+}
+
+fn evened(mut digits: String, value: f64, decimals: usize) -> String {
+    if let Some(last) = digits.pop() {
+        digits.push(char::from(round_to_even(last as u8, value, decimals)));
+    }
+    digits
+}
+
+/// The last of a number's shortest digits, which has `decimals` of them behind the point. Where two shortest forms are
+/// equally near, Go takes the even one, Rust the larger.
+pub(crate) fn round_to_even(last: u8, value: f64, decimals: usize) -> u8 {
+    // A float with so many bits behind the point has as many decimals, and the last of them is a 5.
+    let exponent = (value.to_bits() >> 52 & 0x7FF).max(1).cast_signed() - 1075;
+    let mantissa = value.to_bits() & ((1 << 52) - 1) | 1 << 52;
+    let bits = -exponent - i64::from(mantissa.trailing_zeros());
+    let is_halfway = decimals > 0 && usize::try_from(bits) == Ok(decimals + 1);
+    let is_odd = last.is_ascii_digit() && (last - b'0') % 2 == 1;
+    if is_halfway && is_odd { last - 1 } else { last }
 }
 
 /// The shortest float that reads back, with an exponent from a million on and below a ten thousandth.
 #[must_use]
 pub fn print_general(value: f64) -> String {
-    general(&format!("{value:e}"), 6)
+    let scientific = format!("{value:e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else {
+        return print_number(value);
+    };
+    let behind = decimals(digits).saturating_add_signed(-exponent.parse::<isize>().unwrap_or(0));
+    let digits = evened(digits.to_owned(), value, behind);
+    general(&format!("{digits}e{exponent}"), 6)
 }
 
 /// A float of two digits, with an exponent from a hundred on and below a ten thousandth.
@@ -267,6 +298,7 @@ mod tests {
         check(1e6, "1e+06", "1e+06");
         check(0.0001, "0.0001", "0.0001");
         check(0.000_012_34, "1.234e-05", "1.2e-05");
+        check(154_237_218_403_788.13, "1.5423721840378812e+14", "1.5e+14");
         check(f64::INFINITY, "+Inf", "+Inf");
         check(f64::NAN, "NaN", "NaN");
     }

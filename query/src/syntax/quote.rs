@@ -18,7 +18,7 @@ pub fn text(text: &str) -> String {
 }
 
 /// A character in single quotes.
-pub(super) fn character(c: char) -> String {
+pub(crate) fn character(c: char) -> String {
     let mut out = String::from("'");
     escape(&mut out, c, '\'');
     out.push('\'');
@@ -66,7 +66,7 @@ fn is_printable(c: char) -> bool {
 }
 
 /// The string a literal stands for; none where its escapes give bytes that are not UTF-8.
-pub(super) fn unquote(literal: &str) -> Option<String> {
+pub(crate) fn unquote(literal: &str) -> Option<String> {
     let inner = literal.get(1..literal.len().checked_sub(1)?)?;
     if literal.starts_with('`') {
         return Some(inner.replace('\r', ""));

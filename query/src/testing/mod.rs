@@ -11,4 +11,5 @@ pub mod evaluation;
 pub mod evaluator;
 pub mod expression;
 pub mod fuzz;
+pub mod notation;
 pub mod recorded;

@@ -187,7 +187,8 @@ fn histograms_agree(a: &FloatHistogram, b: &FloatHistogram, hints: bool) -> bool
         && (!hints || a.hint == b.hint)
 }
 
-fn values_agree(a: &SampleValue, b: &SampleValue, hints: bool) -> bool {
+/// Whether two samples agree.
+pub(super) fn values_agree(a: &SampleValue, b: &SampleValue, hints: bool) -> bool {
     match (a, b) {
         (SampleValue::Float(a), SampleValue::Float(b)) => floats_agree(*a, *b),
         (SampleValue::Histogram(a), SampleValue::Histogram(b)) => histograms_agree(a, b, hints),

@@ -3,6 +3,9 @@
 //! Every line ends as passed, failed, open or skipped; so the four together are the number of lines. Open is what an
 //! evaluator says it cannot do yet. A file that is not known here is a failure.
 
+mod forms;
+mod language;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +17,6 @@ use super::dataset::{DataSets, contents, lines};
 use super::evaluation::{Findings, check};
 use super::evaluator::Evaluator;
 use super::recorded::Malformed;
-use crate::syntax::number;
 
 /// How the lines of a file fared.
 #[derive(Debug, Clone, Default)]
@@ -55,19 +57,6 @@ impl Filter {
 
 /// Files whose lines are evaluations.
 const EVALUATIONS: [&str; 4] = ["evals", "random", "compliance", "annotations"];
-/// Files that tests of their own run: those of the language, of the notation and of the HTTP API.
-const ELSEWHERE: [&str; 10] = [
-    "parse",
-    "series_notation",
-    "selectors",
-    "regex",
-    "escaped_names",
-    "functions",
-    "http",
-    "json_numbers",
-    "json_timestamps",
-    "json_histograms",
-];
 /// Bytes of a failure that a report shows.
 const SHOWN_BYTES: usize = 2000;
 
@@ -114,18 +103,50 @@ pub fn run(
     Ok(report)
 }
 
+/// How a line of a file that is no evaluation is checked: what is wrong with it.
+type Check = fn(&Json) -> Vec<String>;
+
+/// Files whose lines are checked without an evaluator.
+const CHECKS: [(&str, Check); 9] = [
+    ("durations", language::duration),
+    ("parse", language::expression),
+    ("selectors", language::selector),
+    ("regex", language::pattern),
+    ("series_notation", forms::series),
+    ("escaped_names", forms::escaped_name),
+    ("json_numbers", forms::number),
+    ("json_timestamps", forms::timestamp),
+    ("json_histograms", forms::histogram),
+];
+
 fn other(path: &Path, stem: &str) -> Result<Tally, Malformed> {
     let mut tally = Tally::default();
-    if stem == "durations" {
-        for line in lines(path)? {
-            tally.count(&line, duration(&line).into());
+    if stem == "functions" {
+        for entry in table(path)? {
+            tally.count(&entry, language::known(&entry).into());
         }
-    } else if ELSEWHERE.contains(&stem) {
+    } else if let Some((_, check)) = CHECKS.iter().find(|(name, _)| *name == stem) {
+        for line in lines(path)? {
+            tally.count(&line, check(&line).into());
+        }
+    } else if stem == "http" {
         tally.skipped = contents(path)?.lines().count();
     } else {
         tally.failures.push(format!("unknown file {stem}"));
     }
     Ok(tally)
+}
+
+/// The entries of `functions.json`, each with the list that it is in.
+fn table(path: &Path) -> Result<Vec<Json>, Malformed> {
+    let json: Json = serde_json::from_str(&contents(path)?)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let lists = json.as_object().into_iter().flatten();
+    let entries = lists.flat_map(|(list, entries)| {
+        let entries = entries.as_array().into_iter().flatten();
+        entries.map(move |entry| serde_json::json!({"list": list, "entry": entry}))
+    });
+    Ok(entries.collect())
 }
 
 impl Tally {
@@ -234,20 +255,4 @@ fn evaluate(lines: &[Json], evaluator: &dyn Evaluator, data: &DataSets) -> Tally
         tally.count(line, findings);
     }
     tally
-}
-
-fn duration(line: &Json) -> Vec<String> {
-    let got = number::parse_duration(line["input"].as_str().unwrap_or_default());
-    let agrees = match &got {
-        Ok(nanos) => {
-            let millis = nanos / 1_000_000;
-            line["ms"] == millis && line["printed"] == number::print_duration(millis)
-        }
-        Err(why) => line["error"] == why.as_str(),
-    };
-    if agrees {
-        Vec::new()
-    } else {
-        vec![format!("got {got:?}")]
-    }
 }
