@@ -134,6 +134,10 @@ pub struct Request {
     pub features: Features,
     /// Most samples in memory at one time.
     pub max_samples: u64,
+    /// Labels that tell replicas apart, where they are not those of the storage; queries do not see them.
+    pub replica_labels: Option<Vec<String>>,
+    /// Coarsest resolution that will do, milliseconds; 0 for raw samples only.
+    pub max_resolution: i64,
 }
 
 /// Five minutes.
@@ -153,6 +157,8 @@ impl Request {
             default_step: DEFAULT_STEP,
             features: Features::default(),
             max_samples: DEFAULT_MAX_SAMPLES,
+            replica_labels: None,
+            max_resolution: 0,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | client gone | 499 | 503 |
 //! | `data.analysis` without `analyze` | absent | `{}` |
 //! | `samplesRead` | told | not told |
+//! | no alerts | `[]` | `null` |
 //! | probes | a sentence | `OK` |
 
 use super::problem::Problem;
@@ -214,6 +215,15 @@ impl Dialect {
     #[must_use]
     pub fn tells_samples_read(self) -> bool {
         self == Self::Prometheus
+    }
+
+    /// The list of alerts where there is none.
+    #[must_use]
+    pub fn no_alerts(self) -> &'static str {
+        match self {
+            Self::Prometheus => "[]",
+            Self::Thanos => "null",
+        }
     }
 
     /// Whether caches must not keep errors and partial answers.

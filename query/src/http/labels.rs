@@ -8,7 +8,6 @@ use futures::future::try_join_all;
 use tsdb::label::Labels;
 use tsdb::matcher::Matcher;
 use tsdb::source::{LabelNames, LabelValues, Names, Select};
-use tsdb::time::Interval;
 
 use super::dialect::Blame;
 use super::escape;
@@ -33,13 +32,15 @@ fn selectors(call: &Call) -> Result<Vec<Vec<Matcher>>, Problem> {
 pub(super) async fn names(call: Call) -> Result<Reply, Problem> {
     let limit = call.params().limit()?;
     let times = call.params().interval()?;
+    call.params().flag("partial_response")?;
     let mut found = Found::default();
     for matchers in selectors(&call)? {
         let request = LabelNames {
             matchers,
             times,
             limit: None,
-            without_labels: call.server.settings.replica_labels.clone(),
+            // Replica labels are told: one may want to query without deduplication.
+            without_labels: Vec::new(),
         };
         let sources = call.server.sources.current();
         let asked = sources
@@ -59,6 +60,7 @@ pub(super) async fn values(call: Call) -> Result<Reply, Problem> {
     let name = name?;
     let limit = call.params().limit()?;
     let times = call.params().interval()?;
+    call.params().flag("partial_response")?;
     let mut found = Found::default();
     for matchers in selectors(&call)? {
         let request = LabelValues {
@@ -136,13 +138,17 @@ pub(super) async fn series(call: Call) -> Result<Reply, Problem> {
     }
     let limit = params.limit()?;
     let times = params.interval()?;
+    let replica_labels = params.reading(&call.server.settings, 0)?.replica_labels;
     let selectors = params.selectors(Blame::Match)?;
     let most = limit.unwrap_or(usize::MAX);
     let mut found = BTreeSet::new();
     let mut warnings = Vec::new();
     for matchers in selectors {
+        let mut select = Select::new(matchers, times);
+        select.with_chunks = false;
+        select.without_labels.clone_from(&replica_labels);
         // One more than wanted tells that there is more.
-        let missing = find(&call, matchers, times, most.saturating_add(1), &mut found).await?;
+        let missing = find(&call, &select, most.saturating_add(1), &mut found).await?;
         warnings.extend(missing);
     }
     if found.len() > most {
@@ -155,17 +161,12 @@ pub(super) async fn series(call: Call) -> Result<Reply, Problem> {
 /// Adds the first `most` series of a selector; gives what was left out, and why.
 async fn find(
     call: &Call,
-    matchers: Vec<Matcher>,
-    times: Interval,
+    select: &Select,
     most: usize,
     found: &mut BTreeSet<Labels>,
 ) -> Result<Vec<String>, Problem> {
-    let settings = &call.server.settings;
-    let mut select = Select::new(matchers, times);
-    select.with_chunks = false;
-    select.without_labels.clone_from(&settings.replica_labels);
     let sources = call.server.sources.current();
-    let mut gather = Gather::start(&sources, &select, &call.server.budget).await?;
+    let mut gather = Gather::start(&sources, select, &call.server.budget).await?;
     let mut count = 0;
     while count < most {
         let Some(series) = gather.next().await? else {

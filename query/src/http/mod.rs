@@ -38,6 +38,7 @@ pub mod problem;
 pub mod proto;
 mod query;
 mod read;
+pub mod reading;
 pub mod reply;
 mod routes;
 mod rules;

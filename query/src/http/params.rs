@@ -43,7 +43,7 @@ pub struct Params<'r> {
 }
 
 impl Params<'_> {
-    fn bad(self, blame: Blame, cause: &str) -> Problem {
+    pub(super) fn bad(self, blame: Blame, cause: &str) -> Problem {
         Problem::bad_data(self.dialect.blame(blame, cause))
     }
 

@@ -40,6 +40,7 @@ pub(super) fn order(call: &Call, when: When) -> Result<Order, Problem> {
     let params = call.params();
     let timeout_nanos = params.timeout_nanos()?;
     let lookback = params.lookback_millis()?.unwrap_or(settings.lookback);
+    let reading = params.reading(settings, when.step())?;
     let request = Request {
         text: call.form.get("query").to_owned(),
         when,
@@ -47,11 +48,11 @@ pub(super) fn order(call: &Call, when: When) -> Result<Order, Problem> {
         default_step: settings.default_step,
         features: settings.features,
         max_samples: settings.max_samples,
+        replica_labels: Some(reading.replica_labels),
+        max_resolution: reading.max_resolution,
     };
-    let with_analysis = matches!(
-        call.form.get("analyze"),
-        "1" | "t" | "true" | "T" | "True" | "TRUE"
-    );
+    // What is neither yes nor no is a no, as Thanos has it.
+    let with_analysis = params.flag("analyze").is_ok_and(|flag| flag == Some(true));
     Ok(Order {
         request,
         timeout_nanos,

@@ -221,11 +221,17 @@ pub(super) async fn alerts(call: Call) -> Result<Reply, Problem> {
             .flat_map(|alerting| &alerting.alerts)
             .map(|alert| (alert, &group.partial_response))
     });
+    let mut alerts = alerts.peekable();
+    let dialect = call.server.settings.dialect;
     let write = |out: &mut Vec<u8>| {
         out.extend_from_slice(b"{\"alerts\":");
-        json::list(out, alerts, |out, (alert, strategy)| {
-            write_alert(out, alert, strategy);
-        });
+        if alerts.peek().is_none() {
+            out.extend_from_slice(dialect.no_alerts().as_bytes());
+        } else {
+            json::list(out, alerts, |out, (alert, strategy)| {
+                write_alert(out, alert, strategy);
+            });
+        }
         out.push(b'}');
     };
     Ok(Reply::data(write, &[]))

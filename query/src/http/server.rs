@@ -103,6 +103,10 @@ pub struct Settings {
     pub max_samples: u64,
     /// Labels that tell replicas apart.
     pub replica_labels: Vec<String>,
+    /// Range queries that ask for no resolution may read a coarser one than raw.
+    pub auto_downsampling: bool,
+    /// Coarsest resolution of instant queries that leave it to us, milliseconds.
+    pub instant_max_resolution: i64,
     /// Labels that federated series carry besides their own.
     pub external_labels: Labels,
     /// Most samples of one remote read.
@@ -155,6 +159,8 @@ impl Default for Settings {
             default_range_step: 1000,
             max_samples: crate::request::DEFAULT_MAX_SAMPLES,
             replica_labels: Vec::new(),
+            auto_downsampling: false,
+            instant_max_resolution: 0,
             external_labels: Labels::default(),
             read_samples_max: 50_000_000,
             reads_max: 10,

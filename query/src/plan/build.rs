@@ -211,7 +211,8 @@ impl Builder<'_> {
             matchers: selector.matchers.clone(),
             times: Interval::new(Millis(first), Millis(last)),
             reading: reading(function),
-            max_resolution: 0,
+            max_resolution: self.request.max_resolution,
+            replica_labels: self.request.replica_labels.clone(),
             hints: Hints {
                 step: grid.step,
                 range: if function.is_empty() { 0 } else { look.range },

@@ -47,6 +47,8 @@ pub struct Selection {
     pub reading: Reading,
     /// Coarsest resolution that will do, milliseconds; 0 for raw samples only.
     pub max_resolution: i64,
+    /// Labels that tell replicas apart, where they are not the storage's own.
+    pub replica_labels: Option<Vec<String>>,
     /// What the query will do; the answer is the same.
     pub hints: Hints,
 }

@@ -45,7 +45,7 @@ impl Sources for Vec<Arc<dyn SeriesSource>> {
 pub struct SourceStorage {
     /// What holds the series.
     pub sources: Arc<dyn Sources>,
-    /// Labels that tell replicas apart; queries do not see them.
+    /// Labels that tell replicas apart, unless a query names others; queries do not see them.
     pub replica_labels: Vec<String>,
 }
 
@@ -60,10 +60,12 @@ impl Storage for SourceStorage {
             select.hints = selection.hints.clone();
             let sources = self.sources.current();
             let gather = Gather::start(&sources, &select, budget).await?;
-            if self.replica_labels.is_empty() {
+            let replica_labels = selection.replica_labels.as_ref();
+            let replica_labels = replica_labels.unwrap_or(&self.replica_labels);
+            if replica_labels.is_empty() {
                 return Ok(as_they_come(gather, selection.times, budget.clone()));
             }
-            let rows = by_replica(gather, &self.replica_labels, budget).await?;
+            let rows = by_replica(gather, replica_labels, budget).await?;
             Ok(sorted(rows, selection.times))
         }
         .boxed()

@@ -18,7 +18,7 @@ use tsdb::source::target::{TargetMetadata, TargetSource, Targets};
 use tsdb::testing::golden;
 use tsdb::time::Millis;
 
-use super::fixture::SeriesMap;
+use super::serve::SeriesMap;
 
 /// When that was: what scrape times were replaced by in the recorded pages.
 pub(crate) const TIME: i64 = 1_700_000_000_000;

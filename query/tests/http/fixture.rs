@@ -1,36 +1,26 @@
 //! The golden data set `http` as a block, and a server of each kind over it.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use query::config::Config;
-use query::engine::Engine;
-use query::http::{self, Companions, Settings, Sources};
+use query::http::{Companions, Settings};
 use query::request::Features;
-use query::storage::sources::SourceStorage;
 use serde_json::Value as Json;
 use tempfile::TempDir;
-use tsdb::block::build::{BlockBuilder, symbol_table};
-use tsdb::block::reader::Block;
-use tsdb::block::source::BlockSource;
-use tsdb::chunk::encode::encode_samples;
 use tsdb::float::STALE_NAN_BITS;
 use tsdb::histogram::{FloatHistogram, Histogram, ResetHint, Span};
-use tsdb::id::BlockId;
 use tsdb::label::Labels;
 use tsdb::matcher::Matcher;
-use tsdb::meta::BlockMeta;
 use tsdb::sample::{Sample, Value};
-use tsdb::source::SeriesSource;
 use tsdb::source::exemplar::{Exemplar, ExemplarSource, SeriesExemplars};
 use tsdb::testing::golden;
-use tsdb::time::{Clock, Interval, Millis};
+use tsdb::time::{Interval, Millis};
 
 use super::scrape;
+use super::serve::{Parts, SeriesMap, gzipped_lines, open_block, write_block};
 
 /// The servers of the golden data that can be had from a block.
 pub(crate) struct Servers {
@@ -39,21 +29,10 @@ pub(crate) struct Servers {
     _runtime: tokio::runtime::Runtime,
 }
 
-/// After the end of all data, as the recording was.
-const LATE: Millis = Millis(1_790_000_000_000);
-
-struct Stopped(Millis);
-
-impl Clock for Stopped {
-    fn now(&self) -> Millis {
-        self.0
-    }
-}
-
 impl Servers {
     pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let source = block(&dir, &data_set());
+        let source = open_block(&write_block(dir.path(), &data_set()));
         let companions = Companions {
             exemplars: Arc::new(Exemplars(exemplars())),
             ..Companions::default()
@@ -82,13 +61,13 @@ impl Servers {
             ("features", with_features),
             ("small", small),
         ];
-        let _guard = runtime.enter();
         let addresses = kinds.map(|(name, settings)| {
-            let server = server(&source, companions.clone(), LATE, settings);
-            (name, serve(server, &runtime))
+            let mut parts = Parts::over(vec![Arc::clone(&source)], settings);
+            parts.companions = companions.clone();
+            (name, parts.listen(&runtime))
         });
         let mut addresses = BTreeMap::from(addresses);
-        addresses.insert("scrape", serve(scraping(&dir), &runtime));
+        addresses.insert("scrape", scraping(&dir).listen(&runtime));
         Self {
             addresses,
             _dir: dir,
@@ -102,50 +81,23 @@ impl Servers {
 }
 
 /// The server whose data was scraped, shortly after that.
-fn scraping(dir: &TempDir) -> http::Server {
+fn scraping(dir: &TempDir) -> Parts {
     let pages = scrape::Pages::read();
     let settings = Settings {
         external_labels: Labels::from_pairs([("cluster", "a"), ("replica", "s0")]),
         ..Settings::default()
     };
-    let companions = Companions {
+    let source = open_block(&write_block(dir.path(), &pages.series));
+    let mut parts = Parts::over(vec![source], settings);
+    parts.companions = Companions {
         metadata: Arc::new(pages.said.clone()),
         targets: Arc::new(pages.said),
         exemplars: Arc::new(Exemplars(pages.exemplars)),
         ..Companions::default()
     };
-    let now = Millis(scrape::TIME + 500);
-    server(&block(dir, &pages.series), companions, now, settings)
+    parts.now = Millis(scrape::TIME + 500);
+    parts
 }
-
-fn server(
-    source: &Arc<dyn SeriesSource>,
-    companions: Companions,
-    now: Millis,
-    settings: Settings,
-) -> http::Server {
-    let sources: Arc<dyn Sources> = Arc::new(vec![Arc::clone(source)]);
-    let storage = SourceStorage {
-        sources: Arc::clone(&sources),
-        replica_labels: Vec::new(),
-    };
-    let engine = Engine::new(Config::default(), Arc::new(storage)).unwrap();
-    let clock = Arc::new(Stopped(now));
-    http::Server::new(Arc::new(engine), sources, companions, clock, settings)
-}
-
-fn serve(server: http::Server, runtime: &tokio::runtime::Runtime) -> SocketAddr {
-    let router = http::router(Arc::new(server));
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-    runtime.spawn(async move { axum::serve(listener, router).await });
-    address
-}
-
-/// Samples by series.
-pub(crate) type SeriesMap = BTreeMap<Labels, Vec<Sample>>;
 
 fn data_set() -> SeriesMap {
     let mut series = SeriesMap::new();
@@ -157,43 +109,6 @@ fn data_set() -> SeriesMap {
             .extend(samples);
     }
     series
-}
-
-fn block(dir: &TempDir, series: &SeriesMap) -> Arc<dyn SeriesSource> {
-    assert!(!series.is_empty(), "the data set is empty");
-    let strings = series
-        .keys()
-        .flat_map(Labels::iter)
-        .flat_map(|(name, value)| [name, value]);
-    let symbols = symbol_table(strings).unwrap();
-    let id = BlockId::new(1, series.len() as u128);
-    let mut builder = BlockBuilder::create(dir.path(), id, symbols, 512 << 20).unwrap();
-    for (labels, samples) in series {
-        builder
-            .series(labels, &encode_samples(samples).unwrap())
-            .unwrap();
-    }
-    let times = || series.values().flatten().map(|sample| sample.t);
-    let meta = BlockMeta {
-        ulid: id,
-        min_time: Millis(times().min().unwrap()),
-        max_time: Millis(times().max().unwrap() + 1),
-        ..BlockMeta::default()
-    };
-    let (path, _) = builder.finish(meta, true).unwrap().unwrap();
-    let block = Block::open(&path).unwrap();
-    Arc::new(BlockSource::open(&block).unwrap())
-}
-
-fn gzipped_lines(file: &str) -> Vec<Json> {
-    let bytes = std::fs::read(golden::path(file)).unwrap();
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(&bytes[..])
-        .read_to_string(&mut text)
-        .unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
 }
 
 fn labels(json: &Json) -> Labels {

@@ -22,41 +22,72 @@ impl Answer {
     }
 }
 
-/// Sends the request of a golden line.
-pub(crate) fn send(address: SocketAddr, line: &Value) -> Answer {
-    let mut target = line["path"].as_str().unwrap().to_owned();
-    let query = encode(&line["params"]);
-    if !query.is_empty() {
-        target = format!("{target}?{query}");
+/// A request.
+pub(crate) struct Ask {
+    method: String,
+    target: String,
+    headers: String,
+    pub(crate) body: String,
+}
+
+impl Ask {
+    pub(crate) fn new(method: &str, target: &str) -> Self {
+        Self {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            headers: String::new(),
+            body: String::new(),
+        }
     }
-    let mut headers = String::new();
-    let mut body = line["request_body"].as_str().unwrap_or("").to_owned();
-    if line["form"].is_array() {
-        body = encode(&line["form"]);
-        headers.push_str("Content-Type: application/x-www-form-urlencoded\r\n");
+
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push_str(&format!("{name}: {value}\r\n"));
+        self
     }
-    for (name, value) in line["request_headers"].as_object().into_iter().flatten() {
-        headers.push_str(&format!("{name}: {}\r\n", value.as_str().unwrap()));
+
+    pub(crate) fn with_headers(self, all: &Value) -> Self {
+        let all = all.as_object().into_iter().flatten();
+        all.fold(self, |ask, (name, value)| {
+            ask.with_header(name, value.as_str().unwrap())
+        })
     }
-    let method = line["method"].as_str().unwrap();
-    let request = format!(
-        "{method} {target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
-        body.len()
-    );
+
+    pub(crate) fn with_form(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.body = encode(pairs);
+        self.with_header("Content-Type", "application/x-www-form-urlencoded")
+    }
+
+    /// As it goes over the wire.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let Self {
+            method,
+            target,
+            headers,
+            body,
+        } = self;
+        let length = body.len();
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
+        );
+        (head + body).into_bytes()
+    }
+}
+
+/// Asks, and reads all of the answer.
+pub(crate) fn send(address: SocketAddr, ask: &Ask) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
+    stream.write_all(&ask.bytes()).unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
     parse(&bytes)
 }
 
-fn encode(pairs: &Value) -> String {
-    let text = |value: &Value| {
-        let bytes = value.as_str().unwrap().bytes();
-        bytes.map(|byte| format!("%{byte:02X}")).collect::<String>()
-    };
-    let pairs = pairs.as_array().into_iter().flatten();
-    let pairs = pairs.map(|pair| format!("{}={}", text(&pair[0]), text(&pair[1])));
+/// A query string, or a form.
+pub(crate) fn encode(pairs: &[(&str, &str)]) -> String {
+    let text = |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02X}")).collect() };
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| format!("{}={}", text(name), text(value)));
     pairs.collect::<Vec<_>>().join("&")
 }
 
