@@ -226,6 +226,6 @@ fn carry_out(
         value,
         warnings: told,
         infos,
-        is_ordered: false,
+        is_ordered: plan.is_ordered,
     })
 }

@@ -5,16 +5,18 @@
 //! cells of group  c c c c   += v     one cell per step: sum with what was lost, mean, count, extreme, spread
 //! ```
 //!
-//! The cell type is chosen once per aggregation, so the loop over a row is that of one operation. Those that pick series
-//! or need all values of a step are in [`super::pick`].
+//! The cell type is chosen once per aggregation, so the loop over a row is that of one operation. Native histograms of
+//! sums and means have cells of their own ([`super::native`]); others count them, or pass them over with an info. Those
+//! that pick series or need all values of a step are in [`super::pick`].
 
 use hashbrown::HashMap;
 use tsdb::label::{Labels, METRIC_NAME};
 
 use super::batch::{Batch, Head, Row, words};
+use super::native::Natives;
 use super::{Run, lock};
 use crate::annotation::{Annotation, Annotations};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::functions::over_time::{Compensated, Mean};
 use crate::plan::{Aggregation, Grid, PlanId};
 use crate::syntax::AggregateOp;
@@ -237,21 +239,36 @@ pub(crate) fn group_labels(head: &Head, aggregation: &Aggregation) -> Labels {
     labels
 }
 
+/// What becomes of native histograms.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Histograms {
+    /// They are passed over.
+    Ignored,
+    /// They count like floats.
+    Counted,
+    /// They are added up.
+    Summed,
+    /// They are averaged.
+    Averaged,
+}
+
 /// The cells of some groups.
 struct Partial<C> {
     groups: Groups,
     steps: usize,
     cells: Vec<C>,
     seen: Vec<u64>,
+    natives: Natives,
 }
 
 impl<C: Cell> Partial<C> {
-    fn new(steps: usize) -> Self {
+    fn new(steps: usize, histograms: Histograms) -> Self {
         Self {
             groups: Groups::new(),
             steps,
             cells: Vec::new(),
             seen: Vec::new(),
+            natives: Natives::new(steps, histograms == Histograms::Averaged),
         }
     }
 
@@ -261,17 +278,21 @@ impl<C: Cell> Partial<C> {
         self.seen.resize(count * words(self.steps), 0);
     }
 
-    fn of(batch: &Batch, aggregation: &Aggregation, visit: Visit) -> Self {
-        let mut partial = Self::new(batch.steps);
+    fn of(batch: &Batch, aggregation: &Aggregation, histograms: Histograms) -> Self {
+        let mut partial = Self::new(batch.steps, histograms);
         for (head, row) in batch.iter() {
             let group = partial.groups.of(head, aggregation);
             partial.grow();
-            partial.add_row(group, row, visit);
+            partial.add_row(group, row, histograms == Histograms::Counted);
+            if matches!(histograms, Histograms::Summed | Histograms::Averaged) {
+                let metric = head.labels.get(METRIC_NAME);
+                partial.natives.add_row(group, row.histograms, metric);
+            }
         }
         partial
     }
 
-    fn add_row(&mut self, group: usize, row: Row<'_>, visit: Visit) {
+    fn add_row(&mut self, group: usize, row: Row<'_>, counts_histograms: bool) {
         let cells = &mut self.cells[group * self.steps..(group + 1) * self.steps];
         let width = words(self.steps);
         let seen = &mut self.seen[group * width..(group + 1) * width];
@@ -285,14 +306,14 @@ impl<C: Cell> Partial<C> {
             }
         };
         row.each_float(&mut add);
-        if visit == Visit::All {
+        if counts_histograms {
             for (step, _) in row.histograms {
                 add(*step as usize, 0.0);
             }
         }
     }
 
-    fn merge(&mut self, later: &Self) {
+    fn merge(&mut self, mut later: Self) {
         let width = words(self.steps);
         for (at, head) in later.groups.heads.iter().enumerate() {
             let group = self.groups.id(head.labels.clone(), head.drop_name);
@@ -312,39 +333,40 @@ impl<C: Cell> Partial<C> {
                     cell.merge(other);
                 }
             }
+            self.natives.merge(group, &mut later.natives, at);
         }
     }
 
-    fn finish(self) -> Batch {
+    fn finish(mut self, aggregation: &Aggregation, notes: &mut Annotations) -> Batch {
+        let present = (self.seen.as_mut_slice(), words(self.steps));
+        let told = (notes, aggregation.child_span);
+        let mut histograms = self.natives.finish(present, told);
+        if !histograms.is_empty() {
+            histograms.resize(self.groups.heads.len(), Vec::new());
+        }
         Batch {
             steps: self.steps,
             heads: self.groups.heads,
             floats: self.cells.iter().map(Cell::value).collect(),
             present: self.seen,
-            histograms: Vec::new(),
+            histograms,
         }
     }
 }
 
-/// Which samples count.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Visit {
-    Floats,
-    All,
-}
-
 impl Run<'_> {
     pub(super) fn aggregate(&self, id: PlanId, aggregation: &Aggregation) -> Result<Vec<Batch>> {
+        use Histograms::{Averaged, Counted, Ignored, Summed};
         let grid = self.grid(id);
         match aggregation.op {
-            AggregateOp::Sum => self.reduce::<Sum>(aggregation, grid, Visit::Floats),
-            AggregateOp::Avg => self.reduce::<Mean>(aggregation, grid, Visit::Floats),
-            AggregateOp::Count => self.reduce::<Count>(aggregation, grid, Visit::All),
-            AggregateOp::Group => self.reduce::<One>(aggregation, grid, Visit::All),
-            AggregateOp::Min => self.reduce::<Extreme<true>>(aggregation, grid, Visit::Floats),
-            AggregateOp::Max => self.reduce::<Extreme<false>>(aggregation, grid, Visit::Floats),
-            AggregateOp::Stddev => self.reduce::<Spread<true>>(aggregation, grid, Visit::Floats),
-            AggregateOp::Stdvar => self.reduce::<Spread<false>>(aggregation, grid, Visit::Floats),
+            AggregateOp::Sum => self.reduce::<Sum>(aggregation, grid, Summed),
+            AggregateOp::Avg => self.reduce::<Mean>(aggregation, grid, Averaged),
+            AggregateOp::Count => self.reduce::<Count>(aggregation, grid, Counted),
+            AggregateOp::Group => self.reduce::<One>(aggregation, grid, Counted),
+            AggregateOp::Min => self.reduce::<Extreme<true>>(aggregation, grid, Ignored),
+            AggregateOp::Max => self.reduce::<Extreme<false>>(aggregation, grid, Ignored),
+            AggregateOp::Stddev => self.reduce::<Spread<true>>(aggregation, grid, Ignored),
+            AggregateOp::Stdvar => self.reduce::<Spread<false>>(aggregation, grid, Ignored),
             _ => self.pick(id, aggregation),
         }
     }
@@ -353,46 +375,26 @@ impl Run<'_> {
         &self,
         aggregation: &Aggregation,
         grid: Grid,
-        visit: Visit,
+        histograms: Histograms,
     ) -> Result<Vec<Batch>> {
-        let mut total = Partial::<C>::new(grid.steps);
+        let mut total = Partial::<C>::new(grid.steps, histograms);
         let partial = |batch: Batch, notes: &mut Annotations| {
-            if visit == Visit::Floats && !batch.histograms.is_empty() {
-                note_histograms(&batch, aggregation, notes)?;
+            if histograms == Histograms::Ignored && batch.has_histograms() {
+                let note = Annotation::HistogramIgnoredInAggregation(aggregation.op.text());
+                notes.add(note, aggregation.child_span);
             }
-            Ok(Partial::<C>::of(&batch, aggregation, visit))
+            Ok(Partial::<C>::of(&batch, aggregation, histograms))
         };
         self.each(aggregation.child, &partial, &mut |later: Partial<C>| {
-            total.merge(&later);
+            total.merge(later);
             Ok(())
         })?;
-        let mut batch = total.finish();
+        let mut batch = total.finish(aggregation, &mut lock(&self.notes));
         batch.drop_empty();
         let _held = self.reserve(&batch)?;
         Ok(vec![batch])
     }
-}
 
-/// Tells of histograms that an aggregation of floats ignores.
-fn note_histograms(
-    batch: &Batch,
-    aggregation: &Aggregation,
-    notes: &mut Annotations,
-) -> Result<()> {
-    if batch.histograms.iter().all(Vec::is_empty) {
-        return Ok(());
-    }
-    if matches!(aggregation.op, AggregateOp::Sum | AggregateOp::Avg) {
-        let what = aggregation.op.text();
-        let text = format!("{what} of native histograms: not supported by this engine yet");
-        return Err(Error::Execution(text));
-    }
-    let note = Annotation::HistogramIgnoredInAggregation(aggregation.op.text());
-    notes.add(note, aggregation.child_span);
-    Ok(())
-}
-
-impl Run<'_> {
     /// Tells something about a vector.
     pub(super) fn note(&self, annotation: Annotation, span: crate::syntax::ast::Span) {
         lock(&self.notes).add(annotation, span);

@@ -16,12 +16,48 @@ use tsdb::label::Labels;
 
 use crate::plan::is_metadata;
 use crate::request::Features;
+use crate::value::SampleValue;
 
 /// Memory that the rows of one batch of a selector may take.
 pub const BATCH_BYTES: usize = 1 << 20;
 
 /// The histograms of a row.
 pub type HistogramRow = Vec<(u32, Arc<FloatHistogram>)>;
+
+/// What a step has: a float or a native histogram.
+#[derive(Debug, Clone, Copy)]
+pub enum CellRef<'a> {
+    /// A float.
+    Float(f64),
+    /// A native histogram.
+    Histogram(&'a Arc<FloatHistogram>),
+}
+
+impl CellRef<'_> {
+    /// Whether it is a histogram.
+    #[must_use]
+    pub fn is_histogram(self) -> bool {
+        matches!(self, Self::Histogram(_))
+    }
+
+    /// The same as a value of its own.
+    #[must_use]
+    pub fn to_value(self) -> SampleValue {
+        match self {
+            Self::Float(value) => SampleValue::Float(value),
+            Self::Histogram(histogram) => SampleValue::Histogram(Arc::clone(histogram)),
+        }
+    }
+}
+
+impl<'a> From<&'a SampleValue> for CellRef<'a> {
+    fn from(value: &'a SampleValue) -> Self {
+        match value {
+            SampleValue::Float(value) => Self::Float(*value),
+            SampleValue::Histogram(histogram) => Self::Histogram(histogram),
+        }
+    }
+}
 
 /// A series of a result.
 #[derive(Debug, Clone, Default)]
@@ -105,6 +141,14 @@ impl RowMut<'_> {
     pub fn set_histogram(&mut self, step: usize, histogram: Arc<FloatHistogram>) {
         self.histograms.push((index(step), histogram));
     }
+
+    /// Writes what a step has, later than the histograms before.
+    pub fn set_value(&mut self, step: usize, value: SampleValue) {
+        match value {
+            SampleValue::Float(value) => self.set(step, value),
+            SampleValue::Histogram(histogram) => self.set_histogram(step, histogram),
+        }
+    }
 }
 
 /// A step as histogram rows have it.
@@ -135,6 +179,15 @@ impl<'a> Row<'a> {
             .histograms
             .binary_search_by_key(&index(step), |(at, _)| *at);
         at.ok().map(|at| &self.histograms[at].1)
+    }
+
+    /// What a step has.
+    #[must_use]
+    pub fn cell(&self, step: usize) -> Option<CellRef<'a>> {
+        match self.float(step) {
+            Some(value) => Some(CellRef::Float(value)),
+            None => self.histogram(step).map(CellRef::Histogram),
+        }
     }
 
     /// Whether there is nothing in it.
@@ -180,6 +233,17 @@ impl<'a> Row<'a> {
     }
 }
 
+/// Each set bit.
+pub(crate) fn each_bit(bits: &[u64], mut visit: impl FnMut(usize)) {
+    for (at, word) in bits.iter().enumerate() {
+        let mut rest = *word;
+        while rest != 0 {
+            visit(at * 64 + rest.trailing_zeros() as usize);
+            rest &= rest - 1;
+        }
+    }
+}
+
 impl Batch {
     /// No rows yet.
     #[must_use]
@@ -188,6 +252,12 @@ impl Batch {
             steps,
             ..Self::default()
         }
+    }
+
+    /// Whether any step has a histogram.
+    #[must_use]
+    pub fn has_histograms(&self) -> bool {
+        self.histograms.iter().any(|row| !row.is_empty())
     }
 
     /// Number of series.

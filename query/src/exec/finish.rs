@@ -11,8 +11,10 @@ use tsdb::label::Labels;
 use super::Run;
 use super::batch::Batch;
 use super::unique::duplicate;
+use super::window::{Point, Window, points};
 use crate::error::{Error, Result};
-use crate::plan::{Grid, Op, PlanId, Scan, is_metadata};
+use crate::functions::{extended, native};
+use crate::plan::{Extension, Grid, Op, PlanId, Scan, is_metadata};
 use crate::request::When;
 use crate::storage::Columns;
 use crate::syntax::ValueType;
@@ -50,7 +52,8 @@ impl Run<'_> {
             (ValueType::Vector, when) => {
                 let series = self.series(root, grid)?;
                 Ok(match when {
-                    When::Instant(t) => Value::Vector(vector(series, t)),
+                    When::Instant(t) if self.plan.is_ordered => Value::Vector(vector(series, t)),
+                    When::Instant(t) => Value::Vector(vector(self.sorting(|| sorted(series)), t)),
                     When::Range { .. } => Value::Matrix(self.sorting(|| sorted(series))),
                 })
             }
@@ -70,7 +73,13 @@ impl Run<'_> {
         let grid = self.grid(root);
         let mut series = match &self.plan.nodes[root].op {
             Op::Range(scan) => self.raw(scan, grid)?,
-            Op::SubqueryRange(child, _) => self.series(*child, self.grid(*child))?,
+            Op::SubqueryRange(child, _) => {
+                let mut series = self.series(*child, self.grid(*child))?;
+                for point in series.iter_mut().flat_map(|series| &mut series.histograms) {
+                    point.h = native::unhinted(&point.h);
+                }
+                series
+            }
             _ => return Err(Error::Execution("a range has no operator".to_owned())),
         };
         series.retain(|series| !series.is_empty());
@@ -98,6 +107,11 @@ impl Run<'_> {
                     labels: stored.rows.labels(row, &|_| true),
                     ..Series::default()
                 };
+                if scan.extension != Extension::None {
+                    self.raw_edged(scan, &columns, &mut series)?;
+                    found.push(series);
+                    continue;
+                }
                 super::window::each(&columns, grid, scan.look, |window| {
                     let floats = window.t.iter().zip(window.v);
                     series.floats = floats.map(|(t, v)| FloatPoint { t: *t, v: *v }).collect();
@@ -114,6 +128,19 @@ impl Run<'_> {
             }
         }
         Ok(found)
+    }
+
+    /// The samples of an anchored or smoothed range, with its edges.
+    fn raw_edged(&self, scan: &Scan, columns: &Columns, series: &mut Series) -> Result<()> {
+        let samples: Vec<Point<'_>> = points(Window::whole(columns), None).collect();
+        let grid = Grid::of(self.request.when);
+        let look = (scan.look, scan.extension, self.request.lookback);
+        extended::each(&samples, grid, look, |near| {
+            for (stamp, value) in near.edged() {
+                series.push(stamp.t, value);
+            }
+            Ok(())
+        })
     }
 }
 

@@ -2,24 +2,28 @@
 //!
 //! ```text
 //! one side    signature -> rows       a number per signature, found once per series
-//! many side   row -> signature        then rows meet rows, step by step
+//! many side   row -> signature        then rows meet rows, all steps at once
+//! fills       row, no partner         steps at which a partner is missing meet a number with the labels of the signature
 //! ```
 //!
-//! Several rows of the "one" side may share a signature as long as they have no step in common. Set operators only need to
-//! know at which steps a signature has any sample.
+//! Several rows of the "one" side may share a signature as long as they have no step in common; steps without any row on
+//! one of the sides do not count. A pair that the operator refuses has not met. Set operators are in [`super::set`].
 
 use hashbrown::{HashMap, HashSet};
 use tsdb::label::{Labels, METRIC_NAME};
 
-use super::Run;
-use super::batch::{Batch, Head, Row, words};
-use super::binary::{unsupported, with_operator};
+use super::batch::{Batch, Head, Row, RowMut, each_bit, words};
+use super::binary::with_operator;
+use super::operand::{Refusals, combine};
+use super::set::set;
 use super::unique::push_joined;
+use super::{Run, lock};
+use crate::annotation::Annotations;
 use crate::error::{Error, Result};
-use crate::plan::build::drops_name;
+use crate::plan::names::changes_metric;
 use crate::plan::{Join, PlanId, is_metadata};
 use crate::syntax::BinaryOp;
-use crate::syntax::ast::{Cardinality, Matching};
+use crate::syntax::ast::{Cardinality, Matching, Span};
 
 /// The labels by which a series is found.
 fn signature(labels: &Labels, matching: &Matching) -> Labels {
@@ -36,9 +40,47 @@ fn signature(labels: &Labels, matching: &Matching) -> Labels {
 }
 
 /// Rows of one side with the number of each row's signature.
-struct Side<'b> {
-    rows: Vec<(&'b Head, Row<'b>)>,
-    ids: Vec<usize>,
+pub(super) struct Side<'b> {
+    pub(super) rows: Vec<(&'b Head, Row<'b>)>,
+    pub(super) ids: Vec<usize>,
+}
+
+impl Side<'_> {
+    /// Bits of the steps at which each signature has a sample.
+    pub(super) fn filled(&self, count: usize, width: usize) -> Vec<u64> {
+        let mut bits = vec![0_u64; count * width];
+        for ((_, row), id) in self.rows.iter().zip(&self.ids) {
+            merge(&mut bits[id * width..(id + 1) * width], &row.filled());
+        }
+        bits
+    }
+
+    /// Bits of the steps at which there is any sample.
+    fn any(&self, width: usize) -> Vec<u64> {
+        let mut bits = vec![0_u64; width];
+        for (_, row) in &self.rows {
+            merge(&mut bits, &row.filled());
+        }
+        bits
+    }
+}
+
+fn merge(into: &mut [u64], more: &[u64]) {
+    into.iter_mut()
+        .zip(more)
+        .for_each(|(word, bits)| *word |= bits);
+}
+
+fn meet(a: &[u64], b: &[u64]) -> bool {
+    a.iter().zip(b).any(|(a, b)| a & b != 0)
+}
+
+fn both(a: &[u64], b: &[u64]) -> Vec<u64> {
+    a.iter().zip(b).map(|(a, b)| a & b).collect()
+}
+
+fn only(a: &[u64], b: &[u64]) -> Vec<u64> {
+    a.iter().zip(b).map(|(a, b)| a & !b).collect()
 }
 
 /// Numbers of signatures.
@@ -58,14 +100,19 @@ impl Signatures {
         let ids = ids.collect();
         Side { rows, ids }
     }
+
+    /// A series for each, that has its labels only.
+    fn heads(&self) -> Vec<Head> {
+        let mut heads = vec![Head::default(); self.0.len()];
+        for (labels, id) in &self.0 {
+            heads[*id].labels.clone_from(labels);
+        }
+        heads
+    }
 }
 
 impl Run<'_> {
     pub(super) fn join(&self, id: PlanId, join: &Join) -> Result<Vec<Batch>> {
-        if join.matching.fill_left.is_some() || join.matching.fill_right.is_some() {
-            let text = "fill modifiers: not supported by this engine yet";
-            return Err(Error::Execution(text.to_owned()));
-        }
         let lhs = self.rows(join.lhs)?;
         let rhs = self.rows(join.rhs)?;
         let steps = self.grid(id).steps;
@@ -76,66 +123,37 @@ impl Run<'_> {
         if join.op.is_set() {
             return Ok(vec![set(join.op, &left, &right, (count, steps))?]);
         }
-        let (many, one) = if join.matching.cardinality == Cardinality::OneToMany {
+        let swapped = join.matching.cardinality == Cardinality::OneToMany;
+        let (many, one) = if swapped {
             (right, left)
         } else {
             (left, right)
         };
-        let pairs = Pairs {
+        let pairing = Pairing {
             run: self,
             join,
+            span: self.plan.nodes[id].span,
             steps,
+            many,
+            one,
         };
-        pairs.matched(&many, &one, count)
-    }
-}
-
-/// Bits of the steps at which each signature has a sample.
-fn filled(side: &Side<'_>, count: usize, width: usize) -> Vec<u64> {
-    let mut bits = vec![0_u64; count * width];
-    for ((_, row), id) in side.rows.iter().zip(&side.ids) {
-        for (word, more) in bits[id * width..].iter_mut().zip(row.filled()) {
-            *word |= more;
+        let mut met = Met {
+            claimed: vec![0; count * words(steps)],
+            ..Met::default()
+        };
+        pairing.all(&mut met)?;
+        if pairing.fills() != (None, None) {
+            pairing.fill(&signatures.heads(), &mut met)?;
         }
+        let mut notes = lock(&self.notes);
+        notes.merge(met.notes);
+        met.refusals.tell(join.op, &mut notes, pairing.span);
+        Ok(vec![joined(met.rows, steps)?])
     }
-    bits
-}
-
-fn set(
-    op: BinaryOp,
-    left: &Side<'_>,
-    right: &Side<'_>,
-    (count, steps): (usize, usize),
-) -> Result<Batch> {
-    let width = words(steps);
-    let mut out: Vec<(Head, Batch)> = Vec::new();
-    let mut masked = |side: &Side<'_>, other: &[u64], keep_met: bool| {
-        for ((head, row), id) in side.rows.iter().zip(&side.ids) {
-            let met = &other[id * width..(id + 1) * width];
-            let keep: Vec<u64> = met
-                .iter()
-                .map(|word| if keep_met { *word } else { !*word })
-                .collect();
-            let mut batch = Batch::new(steps);
-            push_kept(&mut batch, head, *row, &keep);
-            if !batch.is_empty() {
-                out.push(((*head).clone(), batch));
-            }
-        }
-    };
-    match op {
-        BinaryOp::And => masked(left, &filled(right, count, width), true),
-        BinaryOp::Unless => masked(left, &filled(right, count, width), false),
-        _ => {
-            masked(left, &vec![u64::MAX; count * width], true);
-            masked(right, &filled(left, count, width), false);
-        }
-    }
-    joined(out, steps)
 }
 
 /// One row per label set, in the order of their first appearance.
-fn joined(rows: Vec<(Head, Batch)>, steps: usize) -> Result<Batch> {
+pub(super) fn joined(rows: Vec<(Head, Batch)>, steps: usize) -> Result<Batch> {
     let mut places: HashMap<Labels, usize> = HashMap::new();
     let mut groups: Vec<(Head, Vec<Batch>)> = Vec::new();
     for (head, batch) in rows {
@@ -156,12 +174,7 @@ fn joined(rows: Vec<(Head, Batch)>, steps: usize) -> Result<Batch> {
 
 /// Appends a row without the steps that `keep` lacks, unless nothing is left.
 pub(super) fn push_kept(out: &mut Batch, head: &Head, row: Row<'_>, keep: &[u64]) {
-    let present: Vec<u64> = row
-        .present
-        .iter()
-        .zip(keep)
-        .map(|(has, keep)| has & keep)
-        .collect();
+    let present = both(row.present, keep);
     let kept = row.histograms.iter();
     let histograms: Vec<_> = kept
         .filter(|(step, _)| keep[*step as usize / 64] >> (step % 64) & 1 == 1)
@@ -177,74 +190,158 @@ pub(super) fn push_kept(out: &mut Batch, head: &Head, row: Row<'_>, keep: &[u64]
     }
 }
 
-/// Rows that meet.
-struct Pairs<'r, 'p> {
-    run: &'r Run<'p>,
-    join: &'r Join,
-    steps: usize,
+/// What came of pairs.
+#[derive(Default)]
+struct Met {
+    rows: Vec<(Head, Batch)>,
+    /// Bits of the steps at which each signature has met.
+    claimed: Vec<u64>,
+    /// The same by result, where several may come of a signature.
+    results: HashMap<(usize, Labels), Vec<u64>>,
+    refusals: Refusals,
+    notes: Annotations,
 }
 
-impl Pairs<'_, '_> {
-    fn matched(&self, many: &Side<'_>, one: &Side<'_>, count: usize) -> Result<Vec<Batch>> {
-        let partners = self.partners(one, count)?;
-        let grouped = self.join.matching.cardinality != Cardinality::OneToOne;
-        let width = words(self.steps);
-        let mut taken: HashMap<(usize, Option<Labels>), Vec<u64>> = HashMap::new();
-        let mut rows = Vec::new();
-        for ((head, row), id) in many.rows.iter().zip(&many.ids) {
-            for partner in &partners[*id] {
-                let (one_head, one_row) = &one.rows[*partner];
-                let result = self.head(head, one_head);
-                let met: Vec<u64> = row
-                    .filled()
-                    .iter()
-                    .zip(one_row.filled())
-                    .map(|(a, b)| a & b)
-                    .collect();
-                let key = (*id, grouped.then(|| result.labels.clone()));
-                let before = taken.entry(key).or_insert_with(|| vec![0; width]);
-                if before.iter().zip(&met).any(|(word, bits)| word & bits != 0) {
-                    return Err(many_to_one(grouped));
-                }
-                before
-                    .iter_mut()
-                    .zip(&met)
-                    .for_each(|(word, bits)| *word |= bits);
-                let batch = self.compute((*row, *one_row), &met)?;
-                if !batch.is_empty() {
-                    rows.push((result, batch));
+impl Met {
+    /// Refuses a second match of a signature, or under `group_*` a second result of the same labels.
+    fn claim(&mut self, id: usize, labels: Option<&Labels>, bits: &[u64]) -> Result<()> {
+        let claimed = &mut self.claimed[id * bits.len()..(id + 1) * bits.len()];
+        let why = match labels {
+            None if meet(claimed, bits) => {
+                "many-to-one matching must be explicit (group_left/group_right)"
+            }
+            None => "",
+            Some(labels) => {
+                let results = self.results.entry((id, labels.clone()));
+                let before = results.or_insert_with(|| vec![0; bits.len()]);
+                if meet(before, bits) {
+                    "grouping labels must ensure unique matches"
+                } else {
+                    merge(before, bits);
+                    ""
                 }
             }
+        };
+        merge(claimed, bits);
+        if why.is_empty() {
+            return Ok(());
         }
-        Ok(vec![joined(rows, self.steps)?])
+        Err(Error::Execution(format!(
+            "multiple matches for labels: {why}"
+        )))
+    }
+}
+
+/// Rows that find each other.
+struct Pairing<'r, 'p, 'b> {
+    run: &'r Run<'p>,
+    join: &'r Join,
+    span: Span,
+    steps: usize,
+    many: Side<'b>,
+    one: Side<'b>,
+}
+
+/// Two rows, and the steps at which they meet.
+struct Pair<'p> {
+    id: usize,
+    many: (&'p Head, Row<'p>),
+    one: (&'p Labels, Row<'p>),
+    bits: &'p [u64],
+}
+
+impl Pairing<'_, '_, '_> {
+    /// What stands for a missing series of the many side, and of the other. Under `group_right` the sides change places,
+    /// but the fills do not: so Prometheus has it.
+    fn fills(&self) -> (Option<f64>, Option<f64>) {
+        let matching = &self.join.matching;
+        (matching.fill_left, matching.fill_right)
     }
 
-    /// The rows of each signature of the "one" side; they must not meet.
-    fn partners(&self, one: &Side<'_>, count: usize) -> Result<Vec<Vec<usize>>> {
+    /// Rows that are there on both sides.
+    fn all(&self, met: &mut Met) -> Result<()> {
+        let partners = self.partners(met)?;
+        for ((head, row), id) in self.many.rows.iter().zip(&self.many.ids) {
+            let filled = row.filled();
+            for partner in &partners[*id] {
+                let (one_head, one_row) = &self.one.rows[*partner];
+                let pair = Pair {
+                    id: *id,
+                    many: (head, *row),
+                    one: (&one_head.labels, *one_row),
+                    bits: &both(&filled, &one_row.filled()),
+                };
+                self.meet(&pair, met)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows that lack a partner at some steps.
+    fn fill(&self, signatures: &[Head], met: &mut Met) -> Result<()> {
         let width = words(self.steps);
+        let (for_many, for_one) = self.fills();
+        if let Some(value) = for_one {
+            let there = self.one.filled(signatures.len(), width);
+            let floats = vec![value; self.steps];
+            for ((head, row), id) in self.many.rows.iter().zip(&self.many.ids) {
+                let bits = only(&row.filled(), &there[id * width..]);
+                let missing = filler(&floats, &bits);
+                let pair = Pair {
+                    id: *id,
+                    many: (head, *row),
+                    one: (&signatures[*id].labels, missing),
+                    bits: &bits,
+                };
+                self.meet(&pair, met)?;
+            }
+        }
+        if let Some(value) = for_many {
+            let floats = vec![value; self.steps];
+            for ((head, row), id) in self.one.rows.iter().zip(&self.one.ids) {
+                let bits = only(&row.filled(), &met.claimed[id * width..]);
+                let missing = filler(&floats, &bits);
+                let pair = Pair {
+                    id: *id,
+                    many: (&signatures[*id], missing),
+                    one: (&head.labels, *row),
+                    bits: &bits,
+                };
+                self.meet(&pair, met)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of each signature of the "one" side; they must not meet where there is anything to meet.
+    fn partners(&self, met: &Met) -> Result<Vec<Vec<usize>>> {
+        let width = words(self.steps);
+        let count = met.claimed.len() / width.max(1);
+        let needed = if self.fills() == (None, None) {
+            both(&self.many.any(width), &self.one.any(width))
+        } else {
+            vec![u64::MAX; width]
+        };
         let mut partners: Vec<Vec<usize>> = vec![Vec::new(); count];
         let mut bits = vec![0_u64; count * width];
-        for (at, ((_, row), id)) in one.rows.iter().zip(&one.ids).enumerate() {
-            for (word, more) in bits[id * width..].iter_mut().zip(row.filled()) {
-                if *word & more != 0 {
-                    return Err(self.duplicates(one, &partners[*id], at));
-                }
-                *word |= more;
+        for (at, ((_, row), id)) in self.one.rows.iter().zip(&self.one.ids).enumerate() {
+            let filled = both(&row.filled(), &needed);
+            let before = &mut bits[id * width..(id + 1) * width];
+            if meet(before, &filled) {
+                return Err(self.duplicates(&partners[*id], at));
             }
+            merge(before, &filled);
             partners[*id].push(at);
         }
         Ok(partners)
     }
 
-    fn duplicates(&self, one: &Side<'_>, earlier: &[usize], at: usize) -> Error {
-        let (head, row) = &one.rows[at];
+    fn duplicates(&self, earlier: &[usize], at: usize) -> Error {
+        let (head, row) = &self.one.rows[at];
         let bits = row.filled();
-        let meets = |other: &&usize| {
-            let filled = one.rows[**other].1.filled();
-            filled.iter().zip(&bits).any(|(a, b)| a & b != 0)
-        };
+        let meets = |other: &&usize| meet(&self.one.rows[**other].1.filled(), &bits);
         let other = earlier.iter().find(meets).map_or(at, |other| *other);
-        let mut pair = [&one.rows[other].0.labels, &head.labels];
+        let mut pair = [&self.one.rows[other].0.labels, &head.labels];
         pair.sort();
         let side = if self.join.matching.cardinality == Cardinality::OneToMany {
             "left"
@@ -258,22 +355,50 @@ impl Pairs<'_, '_> {
         ))
     }
 
-    fn head(&self, many: &Head, one: &Head) -> Head {
-        let matching = &self.join.matching;
-        let mut head = many.clone();
-        if drops_name(self.join.op, self.join.return_bool) {
+    /// Computes a pair.
+    fn meet(&self, pair: &Pair<'_>, met: &mut Met) -> Result<()> {
+        if pair.bits.iter().all(|word| *word == 0) {
+            return Ok(());
+        }
+        let mut row = Batch::new(self.steps);
+        let mut claimed = pair.bits.to_vec();
+        row.push_with::<Error>(Head::default(), |into| {
+            let natives = [pair.many.1, pair.one.1].map(|row| row.histograms.is_empty());
+            if natives == [true, true] && !self.join.op.is_trim() {
+                self.floats(pair, into);
+            } else {
+                self.either(pair, into, (&mut claimed, met));
+            }
+            Ok(())
+        })?;
+        let mut head = self.head(pair.many.0, pair.one.0);
+        let grouped = self.join.matching.cardinality != Cardinality::OneToOne;
+        met.claim(pair.id, grouped.then_some(&head.labels), &claimed)?;
+        if self.join.return_bool {
             self.run.drop_name(&mut head);
         }
+        if !row.is_empty() {
+            met.rows.push((head, row));
+        }
+        Ok(())
+    }
+
+    /// The labels of a result.
+    fn head(&self, many: &Head, one: &Labels) -> Head {
+        let matching = &self.join.matching;
+        let mut head = many.clone();
+        if changes_metric(self.join.op) {
+            head.labels.retain(|name, _| !is_metadata(name));
+        }
+        // Whatever was to be dropped before: matching makes labels anew.
+        head.drop_name = false;
         if matching.cardinality == Cardinality::OneToOne {
             let named = |name: &str| matching.labels.iter().any(|label| label == name);
-            head.labels.retain(|name, _| {
-                named(name) == matching.on
-                    || (self.run.delayed() && is_metadata(name) && !matching.on)
-            });
+            head.labels.retain(|name, _| named(name) == matching.on);
         }
         let included: HashSet<&str> = matching.include.iter().map(String::as_str).collect();
         for name in included {
-            match one.labels.get(name) {
+            match one.get(name) {
                 "" => head.labels.retain(|label, _| label != name),
                 value => head.labels.set(name, value),
             }
@@ -281,44 +406,69 @@ impl Pairs<'_, '_> {
         head
     }
 
-    #[expect(clippy::float_cmp, reason = "`==` of the language compares exactly")]
-    fn compute(&self, (many, one): (Row<'_>, Row<'_>), met: &[u64]) -> Result<Batch> {
-        if !many.histograms.is_empty() || !one.histograms.is_empty() {
-            return Err(unsupported(self.join.op.text()));
+    fn operands<'a>(&self, pair: &Pair<'a>) -> (Row<'a>, Row<'a>) {
+        let (many, one) = (pair.many.1, pair.one.1);
+        if self.join.matching.cardinality == Cardinality::OneToMany {
+            (one, many)
+        } else {
+            (many, one)
         }
-        let swapped = self.join.matching.cardinality == Cardinality::OneToMany;
-        let (lhs, rhs) = if swapped { (one, many) } else { (many, one) };
+    }
+
+    #[expect(clippy::float_cmp, reason = "`==` of the language compares exactly")]
+    fn floats(&self, pair: &Pair<'_>, into: &mut RowMut<'_>) {
+        let (lhs, rhs) = self.operands(pair);
         let filters = self.join.op.is_comparison() && !self.join.return_bool;
-        let both = Row {
-            floats: lhs.floats,
-            present: met,
-            histograms: &[],
+        let met = Row {
+            present: pair.bits,
+            ..lhs
         };
-        let mut out = Batch::new(self.steps);
-        out.push_with::<Error>(Head::default(), |into| {
-            with_operator!(self.join.op, f, {
-                both.each_float(|step, a| {
-                    let (value, kept) = f(a, rhs.floats[step]);
-                    if !filters {
-                        into.set(step, value);
-                    } else if kept {
-                        into.set(step, a);
-                    }
-                });
+        with_operator!(self.join.op, f, {
+            met.each_float(|step, a| {
+                let (value, kept) = f(a, rhs.floats[step]);
+                if !filters {
+                    into.set(step, value);
+                } else if kept {
+                    into.set(step, a);
+                }
             });
-            Ok(())
-        })?;
-        Ok(out)
+        });
+    }
+
+    /// As [`Self::floats`] where there are native histograms; steps that are refused are not claimed.
+    fn either(
+        &self,
+        pair: &Pair<'_>,
+        into: &mut RowMut<'_>,
+        (claimed, met): (&mut [u64], &mut Met),
+    ) {
+        let (lhs, rhs) = self.operands(pair);
+        let (op, span) = (self.join.op, self.span);
+        each_bit(pair.bits, |step| {
+            let (Some(lhs), Some(rhs)) = (lhs.cell(step), rhs.cell(step)) else {
+                return;
+            };
+            let notes = &mut met.notes;
+            match combine(op, lhs, rhs, &mut |note| notes.add(note, span)) {
+                Ok((_, holds)) if self.join.return_bool => {
+                    into.set(step, f64::from(u8::from(holds)));
+                }
+                Ok((value, true)) => into.set_value(step, value),
+                Ok((_, false)) => {}
+                Err(refusal) => {
+                    met.refusals.put(step, refusal);
+                    claimed[step / 64] &= !(1 << (step % 64));
+                }
+            }
+        });
     }
 }
 
-fn many_to_one(grouped: bool) -> Error {
-    Error::Execution(
-        if grouped {
-            "multiple matches for labels: grouping labels must ensure unique matches"
-        } else {
-            "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
-        }
-        .to_owned(),
-    )
+/// A row that has the same float at all steps of `bits`.
+fn filler<'f>(floats: &'f [f64], bits: &'f [u64]) -> Row<'f> {
+    Row {
+        floats,
+        present: bits,
+        histograms: &[],
+    }
 }

@@ -18,8 +18,12 @@ pub mod cost;
 pub mod finish;
 pub mod info;
 pub mod join;
+mod native;
+mod operand;
 pub mod pick;
 pub mod scan;
+mod set;
+mod smooth;
 pub mod unique;
 pub mod window;
 
@@ -87,10 +91,6 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl Run<'_> {
     pub(crate) fn grid(&self, id: PlanId) -> Grid {
         self.plan.nodes[id].grid
-    }
-
-    pub(crate) fn delayed(&self) -> bool {
-        self.request.features.delayed_name_removal
     }
 
     /// Removes the name of a series, or remembers to.
@@ -179,7 +179,9 @@ impl Run<'_> {
                 self.subquery_windows((id, *child), *look, ranged, (map, fold))
             }
             Op::Rows(child, call) => self.rows_call((id, *child), call, map, fold),
-            Op::VectorScalar(side) => self.vector_scalar(side, map, fold),
+            Op::VectorScalar(side) if !side.op.is_trim() => {
+                self.vector_scalar((id, side), map, fold)
+            }
             Op::Broadcast(child) => {
                 let steps = self.grid(id).steps;
                 self.each(
@@ -235,6 +237,7 @@ impl Run<'_> {
                 })?;
                 Ok(vec![batch])
             }
+            Op::VectorScalar(side) => self.trim(id, side),
             Op::Vector(call) => self.vector_call(id, call),
             Op::Absent(child, labels) => self.absent(*child, labels, grid),
             Op::Info(info) => self.info(id, info),

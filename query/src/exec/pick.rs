@@ -1,7 +1,7 @@
 //! Aggregations that need the values of a group at a step together: they pick series, rank values or count them.
 //!
 //! The rows are held. `topk` and its kin keep the cells they pick and leave the rest of a row empty; of equal values the
-//! series that came first wins.
+//! series that came first wins. At one step the rows come in the order of their rank.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use tsdb::label::Labels;
 
 use super::Run;
 use super::aggregate::{Groups, group_labels};
-use super::batch::{Batch, Head, Row, RowMut, words};
+use super::batch::{Batch, CellRef, Head, Row, RowMut, words};
 use super::join::push_kept;
 use crate::annotation::Annotation;
 use crate::error::{Error, Result};
@@ -58,76 +58,48 @@ impl Run<'_> {
         let counts = self.limits(aggregation, &param)?;
         let held = self.rows(aggregation.child)?;
         let mut out = Batch::new(steps);
+        let mut saw_histogram = false;
         for group in grouped(&held.batches, aggregation) {
-            self.pick_of_group(&group, aggregation, &counts, &mut out);
+            saw_histogram |= pick_of_group(&group, aggregation.op, &counts, &mut out);
+        }
+        if saw_histogram {
+            let note = Annotation::HistogramIgnoredInAggregation(aggregation.op.text());
+            self.note(note, self.plan.nodes[id].span);
         }
         Ok(vec![out])
     }
 
-    /// The parameter at each step, checked.
+    /// The parameter at each step, checked. Of ratios out of range the worst are told.
     fn limits(&self, aggregation: &Aggregation, param: &[f64]) -> Result<Vec<f64>> {
         let fail = |text: String| Err(Error::Execution(text));
+        if aggregation.op == AggregateOp::LimitRatio {
+            if param.iter().any(|value| value.is_nan()) {
+                return fail("Ratio value is NaN".to_owned());
+            }
+            for ratio in worst(param, -1.0) {
+                let capped = ratio.signum();
+                let note = Annotation::InvalidRatio { ratio, capped };
+                self.note(note, aggregation.param_span);
+            }
+            return Ok(param.to_vec());
+        }
         for value in param {
-            if aggregation.op == AggregateOp::LimitRatio {
-                if value.is_nan() {
-                    return fail("Ratio value is NaN".to_owned());
-                }
-                if value.abs() > 1.0 {
-                    let (ratio, capped) = (*value, value.signum());
-                    let note = Annotation::InvalidRatio { ratio, capped };
-                    self.note(note, aggregation.param_span);
-                }
-            } else if value.is_nan() {
+            let got = || number::print_general(*value);
+            if value.is_nan() {
                 return fail("Parameter value is NaN".to_owned());
             } else if *value >= 2_f64.powi(63) {
-                let got = number::print_general(*value);
-                return fail(format!("Scalar value {got} overflows int64"));
+                return fail(format!("Scalar value {} overflows int64", got()));
             } else if *value <= -(2_f64.powi(63)) {
-                let got = number::print_general(*value);
-                return fail(format!("Scalar value {got} underflows int64"));
+                return fail(format!("Scalar value {} underflows int64", got()));
             }
         }
         Ok(param.to_vec())
     }
 
-    fn pick_of_group(
-        &self,
-        group: &Group<'_>,
-        aggregation: &Aggregation,
-        counts: &[f64],
-        out: &mut Batch,
-    ) {
-        let width = words(out.steps);
-        let mut keep = vec![0_u64; group.rows.len() * width];
-        let ranks = matches!(aggregation.op, AggregateOp::Topk | AggregateOp::Bottomk);
-        for (step, count) in counts.iter().enumerate() {
-            let mut candidates = Vec::new();
-            for (at, (head, row)) in group.rows.iter().enumerate() {
-                match row.float(step) {
-                    Some(value) => candidates.push((at, value, *head)),
-                    None if row.histogram(step).is_some() && ranks => {
-                        let note = Annotation::HistogramIgnoredInAggregation(aggregation.op.text());
-                        self.note(note, aggregation.child_span);
-                    }
-                    None if row.histogram(step).is_some() => candidates.push((at, 0.0, *head)),
-                    None => {}
-                }
-            }
-            select(&mut candidates, aggregation.op, *count);
-            for (at, ..) in candidates {
-                keep[at * width + step / 64] |= 1 << (step % 64);
-            }
-        }
-        for (at, (head, row)) in group.rows.iter().enumerate() {
-            push_kept(out, head, *row, &keep[at * width..(at + 1) * width]);
-        }
-    }
-
     fn quantiles(&self, aggregation: &Aggregation, param: &[f64]) -> Result<Vec<Batch>> {
-        for q in param {
-            if !(0.0..=1.0).contains(q) {
-                self.note(Annotation::InvalidQuantile(*q), aggregation.param_span);
-            }
+        let nan = param.iter().copied().find(|q| q.is_nan());
+        for q in worst(param, 0.0).into_iter().chain(nan) {
+            self.note(Annotation::InvalidQuantile(q), aggregation.param_span);
         }
         let held = self.rows(aggregation.child)?;
         let mut out = Batch::new(param.len());
@@ -143,6 +115,50 @@ impl Run<'_> {
         }
         Ok(vec![out])
     }
+}
+
+/// The least value below `least` and the greatest above 1.
+fn worst(param: &[f64], least: f64) -> Vec<f64> {
+    let low = param.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = param.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let low = Some(low).filter(|value| *value < least);
+    let high = Some(high).filter(|value| *value > 1.0);
+    low.into_iter().chain(high).collect()
+}
+
+/// Appends what is kept of the rows of a group; whether a histogram was passed over.
+fn pick_of_group(group: &Group<'_>, op: AggregateOp, counts: &[f64], out: &mut Batch) -> bool {
+    let width = words(out.steps);
+    let mut keep = vec![0_u64; group.rows.len() * width];
+    let ranks = matches!(op, AggregateOp::Topk | AggregateOp::Bottomk);
+    let mut saw_histogram = false;
+    let mut order: Vec<usize> = (0..group.rows.len()).collect();
+    for (step, count) in counts.iter().enumerate() {
+        if ranks && *count < 1.0 {
+            continue;
+        }
+        let mut candidates = Vec::new();
+        for (at, (head, row)) in group.rows.iter().enumerate() {
+            match row.cell(step) {
+                Some(CellRef::Float(value)) => candidates.push((at, value, *head)),
+                Some(CellRef::Histogram(_)) if ranks => saw_histogram = true,
+                Some(CellRef::Histogram(_)) => candidates.push((at, 0.0, *head)),
+                None => {}
+            }
+        }
+        select(&mut candidates, op, *count);
+        for (at, ..) in &candidates {
+            keep[at * width + step / 64] |= 1 << (step % 64);
+        }
+        if counts.len() == 1 {
+            order = candidates.into_iter().map(|(at, ..)| at).collect();
+        }
+    }
+    for at in order {
+        let (head, row) = group.rows[at];
+        push_kept(out, head, row, &keep[at * width..(at + 1) * width]);
+    }
+    saw_histogram
 }
 
 fn write_quantiles(group: &Group<'_>, param: &[f64], into: &mut RowMut<'_>) {
@@ -174,8 +190,8 @@ fn select(candidates: &mut Vec<(usize, f64, &Head)>, op: AggregateOp, count: f64
                 share >= 1.0 + ratio
             }
         }),
-        AggregateOp::Topk => candidates.sort_by(|a, b| ranked(b.1, a.1).then(by_nan(a.1, b.1))),
-        AggregateOp::Bottomk => candidates.sort_by(|a, b| ranked(a.1, b.1).then(by_nan(a.1, b.1))),
+        AggregateOp::Topk => candidates.sort_by(|a, b| by_nan(a.1, b.1).then(ranked(b.1, a.1))),
+        AggregateOp::Bottomk => candidates.sort_by(|a, b| by_nan(a.1, b.1).then(ranked(a.1, b.1))),
         _ => {}
     }
     if op != AggregateOp::LimitRatio {
@@ -184,10 +200,7 @@ fn select(candidates: &mut Vec<(usize, f64, &Head)>, op: AggregateOp, count: f64
 }
 
 fn ranked(a: f64, b: f64) -> Ordering {
-    match (a.is_nan(), b.is_nan()) {
-        (false, false) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
-        _ => Ordering::Equal,
-    }
+    a.partial_cmp(&b).unwrap_or(Ordering::Equal)
 }
 
 /// NaN behind numbers.
@@ -201,22 +214,27 @@ fn count_values(
     label: &str,
     steps: usize,
 ) -> Result<Vec<Batch>> {
+    if label.is_empty() {
+        return Err(Error::Execution("invalid label name \"\"".to_owned()));
+    }
+    let mut aggregation = aggregation.clone();
+    if !aggregation.without {
+        aggregation.grouping.push(label.to_owned());
+    }
     let mut counts: HashMap<Labels, (usize, Vec<f64>)> = HashMap::new();
     for (head, row) in batches.iter().flat_map(Batch::iter) {
-        let group = group_labels(head, aggregation);
         let mut count = |step: usize, text: &str| {
-            let mut labels = group.clone();
-            labels.set(label, text);
+            let mut valued = head.clone();
+            valued.labels.set(label, text);
             let next = counts.len();
             let (_, cells) = counts
-                .entry(labels)
+                .entry(group_labels(&valued, &aggregation))
                 .or_insert_with(|| (next, vec![0.0; steps]));
             cells[step] += 1.0;
         };
         row.each_float(|step, value| count(step, &number::print_number(value)));
-        if !row.histograms.is_empty() {
-            let text = "count_values of native histograms: not supported by this engine yet";
-            return Err(Error::Execution(text.to_owned()));
+        for (step, histogram) in row.histograms {
+            count(*step as usize, &histogram.to_string());
         }
     }
     let mut found: Vec<_> = counts.into_iter().collect();

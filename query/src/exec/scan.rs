@@ -5,17 +5,16 @@
 
 use std::sync::Arc;
 
-use tsdb::histogram::{FloatHistogram, ResetHint};
 use tsdb::label::METRIC_NAME;
 use tsdb::matcher::MatcherKind;
 
 use super::batch::{Batch, Head, RowMut};
 use super::window::{Series, each};
-use super::{Run, Sink, lock};
+use super::{Run, Sink, lock, smooth};
 use crate::annotation::Annotations;
 use crate::error::{Error, Result};
-use crate::functions::{Args, Name};
-use crate::plan::{Grid, Look, PlanId, Ranged, Reads, Scan};
+use crate::functions::{Args, Name, native};
+use crate::plan::{Extension, Grid, Look, PlanId, Ranged, Reads, Scan};
 use crate::storage::{Columns, HistogramSample, StoredBatch};
 
 impl Run<'_> {
@@ -63,21 +62,30 @@ impl Run<'_> {
         (map, fold): Sink<'_, T>,
     ) -> Result<()> {
         let grid = self.grid(id);
-        let turn = |stored: &StoredBatch, _: &mut Annotations| {
+        let name = self.fixed_name(scan);
+        let turn = |stored: &StoredBatch, notes: &mut Annotations| {
             let mut batch = Batch::new(grid.steps);
             let mut columns = Columns::default();
             for row in 0..stored.rows.len() {
-                stored
-                    .rows
-                    .decode(row, &mut columns)
-                    .map_err(Error::Storage)?;
-                if scan.counts_only {
-                    columns.forget_buckets();
-                }
+                decode(stored, row, scan, &mut columns)?;
                 let head = Head {
                     labels: stored.rows.labels(row, &|name| scan.wanted.keeps(name)),
                     drop_name: false,
                 };
+                if scan.extension == Extension::Smoothed {
+                    columns.drop_stale();
+                    let metric = name
+                        .unwrap_or_else(|| head.labels.get(METRIC_NAME))
+                        .to_owned();
+                    let smooth = smooth::Smooth {
+                        scan,
+                        reads,
+                        grid,
+                        metric: &metric,
+                    };
+                    smooth.push(head, &columns, (&mut batch, notes));
+                    continue;
+                }
                 batch.push_with(head, |into| newest(&columns, grid, scan.look, reads, into))?;
             }
             self.costs.inspect(|costs| costs.found(id, &batch));
@@ -95,35 +103,26 @@ impl Run<'_> {
     ) -> Result<()> {
         let scalars = self.scalars(&ranged.args)?;
         let args = self.window_args(id, ranged, &scalars);
-        let fixed = self.plan.scans[scan.scan]
-            .matchers
-            .iter()
-            .find(|matcher| matcher.name() == METRIC_NAME && matcher.kind() == MatcherKind::Equal);
+        let fixed = self.fixed_name(scan);
         let turn = |stored: &StoredBatch, notes: &mut Annotations| {
             let mut batch = Batch::new(args.grid.steps);
             let mut columns = Columns::default();
             for row in 0..stored.rows.len() {
-                stored
-                    .rows
-                    .decode(row, &mut columns)
-                    .map_err(Error::Storage)?;
-                if scan.counts_only {
-                    columns.forget_buckets();
-                }
+                decode(stored, row, scan, &mut columns)?;
                 columns.drop_stale();
                 let labels = stored.rows.labels(row, &|name| scan.wanted.keeps(name));
                 let head = Head {
                     labels,
                     drop_name: false,
                 };
-                let metric = match fixed {
-                    Some(matcher) => matcher.value().to_owned(),
-                    None => head.labels.get(METRIC_NAME).to_owned(),
-                };
+                let metric = fixed
+                    .unwrap_or_else(|| head.labels.get(METRIC_NAME))
+                    .to_owned();
                 let one = OneSeries {
                     id,
                     columns: &columns,
                     look: scan.look,
+                    extension: scan.extension,
                     metric: &metric,
                 };
                 self.one_series(&one, (ranged, &args), head, (&mut batch, notes))?;
@@ -131,6 +130,15 @@ impl Run<'_> {
             Ok(batch)
         };
         self.stored(scan, &turn, (map, fold))
+    }
+
+    /// The metric name that a selector asks for.
+    fn fixed_name(&self, scan: &Scan) -> Option<&str> {
+        let matchers = self.plan.scans[scan.scan].matchers.iter();
+        matchers
+            .filter(|matcher| matcher.name() == METRIC_NAME)
+            .find(|matcher| matcher.kind() == MatcherKind::Equal)
+            .map(|matcher| matcher.value())
     }
 
     fn window_args<'a>(&self, id: PlanId, ranged: &'a Ranged, scalars: &'a [Vec<f64>]) -> Args<'a> {
@@ -163,6 +171,8 @@ impl Run<'_> {
             let mut series = Series {
                 columns: one.columns,
                 look: one.look,
+                extension: one.extension,
+                lookback: self.request.lookback,
                 args,
                 metric: one.metric,
                 kind: &kind,
@@ -173,6 +183,7 @@ impl Run<'_> {
                     histograms: into.histograms,
                 },
                 notes,
+                told: Vec::new(),
             };
             (ranged.body)(&mut series)
         })?;
@@ -205,13 +216,14 @@ impl Run<'_> {
                         .extend(row.histograms.iter().map(|(step, h)| HistogramSample {
                             t: inner.time(*step as usize),
                             start: 0,
-                            h: unhinted(h),
+                            h: native::unhinted(h),
                         }));
                     let metric = head.labels.get(METRIC_NAME).to_owned();
                     let one = OneSeries {
                         id,
                         columns: &columns,
                         look,
+                        extension: Extension::None,
                         metric: &metric,
                     };
                     self.one_series(&one, (ranged, &args), head.clone(), (&mut batch, notes))?;
@@ -227,19 +239,16 @@ struct OneSeries<'a> {
     id: PlanId,
     columns: &'a Columns,
     look: Look,
+    extension: Extension,
     metric: &'a str,
 }
 
-/// A histogram whose neighbour in time is another than the one its hint is about.
-fn unhinted(h: &Arc<FloatHistogram>) -> Arc<FloatHistogram> {
-    match h.hint {
-        ResetHint::Unknown | ResetHint::Gauge => Arc::clone(h),
-        ResetHint::Reset | ResetHint::NotReset => {
-            let mut copy = (**h).clone();
-            copy.hint = ResetHint::Unknown;
-            copy.into()
-        }
+fn decode(stored: &StoredBatch, row: usize, scan: &Scan, columns: &mut Columns) -> Result<()> {
+    stored.rows.decode(row, columns).map_err(Error::Storage)?;
+    if scan.counts_only {
+        columns.forget_buckets();
     }
+    Ok(())
 }
 
 /// Writes the newest sample of each step's window, unless it marks the series as gone.
@@ -277,7 +286,7 @@ fn newest(
     })
 }
 
-fn read(reads: Reads, value: f64, t: i64, start: i64) -> f64 {
+pub(super) fn read(reads: Reads, value: f64, t: i64, start: i64) -> f64 {
     match reads {
         Reads::Value => value,
         Reads::Time | Reads::FloatTime => super::seconds(t),

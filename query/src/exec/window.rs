@@ -7,13 +7,13 @@
 //! ```
 //!
 //! Nothing is copied: a window is a pair of slices. Functions that only need its ends are constant per step that way.
+//! Those that look at floats and histograms together, by time, ask for [`points`].
 
 use crate::annotation::{Annotation, Annotations};
 use crate::error::Result;
-use crate::exec::batch::RowMut;
+use crate::exec::batch::{CellRef, RowMut};
 use crate::functions::Args;
-use crate::plan::build::unsupported;
-use crate::plan::{Grid, Look};
+use crate::plan::{Extension, Grid, Look};
 use crate::storage::{Columns, HistogramSample};
 use crate::syntax::ast::Span;
 
@@ -23,6 +23,10 @@ pub struct Series<'a, 'r> {
     pub columns: &'a Columns,
     /// Where windows lie.
     pub look: Look,
+    /// What they see beyond their edges.
+    pub extension: Extension,
+    /// How far beyond, milliseconds.
+    pub lookback: i64,
     /// What the function is given.
     pub args: &'a Args<'a>,
     /// Its name.
@@ -35,6 +39,43 @@ pub struct Series<'a, 'r> {
     pub out: RowMut<'r>,
     /// What is worth telling.
     pub notes: &'a mut Annotations,
+    /// What was told of this series already.
+    pub(super) told: Vec<Annotation>,
+}
+
+/// When a sample was taken, and since when it counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp {
+    /// Its time.
+    pub t: i64,
+    /// When its counter began; 0 where that is not known.
+    pub start: i64,
+}
+
+impl Stamp {
+    /// Whether a counter began again after the sample before.
+    #[must_use]
+    pub fn began_again(self, before: Self) -> bool {
+        self.start != 0
+            && before.start != self.start
+            && before.t <= self.start
+            && self.start < self.t
+    }
+
+    /// Whether a counter is said to have begun anew, but before the sample before.
+    #[must_use]
+    pub fn overlaps(self, before: Self) -> bool {
+        self.start != 0 && before.start != 0 && before.start != self.start && self.start < before.t
+    }
+}
+
+/// A sample of either kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Point<'a> {
+    /// When.
+    pub stamp: Stamp,
+    /// What.
+    pub value: CellRef<'a>,
 }
 
 /// The samples of one window.
@@ -52,11 +93,28 @@ pub struct Window<'a> {
     pub t: &'a [i64],
     /// The floats.
     pub v: &'a [f64],
+    /// Position of the first histogram among all of the series.
+    pub first_histogram: usize,
     /// The histograms.
     pub histograms: &'a [HistogramSample],
 }
 
-impl Window<'_> {
+impl<'a> Window<'a> {
+    /// All samples of a series.
+    #[must_use]
+    pub fn whole(columns: &'a Columns) -> Self {
+        Self {
+            step: 0,
+            start: i64::MIN,
+            end: i64::MAX,
+            first: 0,
+            t: &columns.t,
+            v: &columns.v,
+            first_histogram: 0,
+            histograms: &columns.histograms,
+        }
+    }
+
     /// Whether it has both kinds of samples.
     #[must_use]
     pub fn is_mixed(&self) -> bool {
@@ -69,26 +127,44 @@ impl Window<'_> {
         self.v.is_empty() && self.histograms.is_empty()
     }
 
-    /// For functions that cannot work on histograms yet: better no answer than one without them.
-    ///
-    /// # Errors
-    /// Where there are some.
-    pub fn refuse_histograms(&self) -> Result<()> {
-        if self.histograms.is_empty() {
-            return Ok(());
+    /// Number of samples.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.v.len() + self.histograms.len()
+    }
+
+    /// The last samples, at most `count` of each kind.
+    #[must_use]
+    pub fn tail(&self, count: usize) -> Self {
+        let float = self.v.len().saturating_sub(count);
+        let histogram = self.histograms.len().saturating_sub(count);
+        Self {
+            first: self.first + float,
+            t: &self.t[float..],
+            v: &self.v[float..],
+            first_histogram: self.first_histogram + histogram,
+            histograms: &self.histograms[histogram..],
+            ..*self
         }
-        Err(unsupported("this function over native histograms"))
     }
 }
 
 /// Two cursors over ascending times.
-struct Cursors {
-    low: usize,
-    high: usize,
+#[derive(Debug, Default)]
+pub(crate) struct Cursors {
+    pub(crate) low: usize,
+    pub(crate) high: usize,
 }
 
 impl Cursors {
-    fn advance(&mut self, count: usize, (start, end): (i64, i64), time: impl Fn(usize) -> i64) {
+    /// Moves to what lies in `(start, end]`.
+    #[inline]
+    pub(crate) fn advance(
+        &mut self,
+        count: usize,
+        (start, end): (i64, i64),
+        time: impl Fn(usize) -> i64,
+    ) {
         while self.high < count && time(self.high) <= end {
             self.high += 1;
         }
@@ -105,8 +181,7 @@ pub fn each<'a>(
     look: Look,
     mut visit: impl FnMut(Window<'a>) -> Result<()>,
 ) -> Result<()> {
-    let mut floats = Cursors { low: 0, high: 0 };
-    let mut histograms = Cursors { low: 0, high: 0 };
+    let (mut floats, mut histograms) = (Cursors::default(), Cursors::default());
     for step in 0..grid.steps {
         let end = look.end(grid, step);
         let start = end.saturating_sub(look.range);
@@ -121,10 +196,47 @@ pub fn each<'a>(
             first: floats.low,
             t: &columns.t[floats.low..floats.high],
             v: &columns.v[floats.low..floats.high],
+            first_histogram: histograms.low,
             histograms: &columns.histograms[histograms.low..histograms.high],
         })?;
     }
     Ok(())
+}
+
+/// The samples of a window by time, both kinds. Start times are those of `columns`, or unknown.
+pub fn points<'a>(
+    window: Window<'a>,
+    columns: Option<&'a Columns>,
+) -> impl Iterator<Item = Point<'a>> {
+    let starts = columns.map_or(&[][..], |columns| &columns.starts);
+    let (mut float, mut histogram) = (0, 0);
+    std::iter::from_fn(move || {
+        let takes_float = match (window.t.get(float), window.histograms.get(histogram)) {
+            (Some(t), Some(sample)) => *t < sample.t,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (None, None) => return None,
+        };
+        if takes_float {
+            let at = float;
+            float += 1;
+            let start = starts.get(window.first + at).copied().unwrap_or(0);
+            return Some(Point {
+                stamp: Stamp {
+                    t: window.t[at],
+                    start,
+                },
+                value: CellRef::Float(window.v[at]),
+            });
+        }
+        let sample = &window.histograms[histogram];
+        histogram += 1;
+        let start = columns.map_or(0, |_| sample.start);
+        Some(Point {
+            stamp: Stamp { t: sample.t, start },
+            value: CellRef::Histogram(&sample.h),
+        })
+    })
 }
 
 impl<'a> Series<'a, '_> {
@@ -134,9 +246,30 @@ impl<'a> Series<'a, '_> {
         self.args.grid
     }
 
+    /// The samples, if their start times count.
+    #[must_use]
+    pub fn starts(&self) -> Option<&'a Columns> {
+        let count = self.args.features.start_timestamps;
+        count.then_some(self.columns)
+    }
+
+    /// The samples of a window by time.
+    pub fn points(&self, window: Window<'a>) -> impl Iterator<Item = Point<'a>> + use<'a> {
+        points(window, self.starts())
+    }
+
     /// Tells something about the range.
     pub fn note(&mut self, annotation: Annotation) {
         self.notes.add(annotation, self.range_span);
+    }
+
+    /// Tells something about the metric, once per series: windows that overlap say the same.
+    pub fn note_metric(&mut self, kind: fn(String) -> Annotation) {
+        let annotation = kind(self.metric.to_owned());
+        if !self.told.contains(&annotation) {
+            self.told.push(annotation.clone());
+            self.note(annotation);
+        }
     }
 
     /// Visits the windows that have a sample.
@@ -144,45 +277,31 @@ impl<'a> Series<'a, '_> {
         &mut self,
         mut visit: impl FnMut(&mut Self, Window<'a>) -> Result<()>,
     ) -> Result<()> {
-        let (columns, grid, look) = (self.columns, self.grid(), self.look);
-        each(columns, grid, look, |window| {
+        self.all_windows(|series, window| {
             if window.is_empty() {
                 return Ok(());
             }
-            visit(self, window)
+            visit(series, window)
         })
     }
 
-    /// Writes what `compute` makes of the floats of each window that has some, at least `least`.
-    pub fn floats(
+    /// Visits all windows.
+    pub fn all_windows(
         &mut self,
-        least: usize,
-        mut compute: impl FnMut(Window<'a>) -> f64,
+        mut visit: impl FnMut(&mut Self, Window<'a>) -> Result<()>,
     ) -> Result<()> {
         let (columns, grid, look) = (self.columns, self.grid(), self.look);
-        each(columns, grid, look, |window| {
-            if window.v.len() >= least.max(1) {
-                self.out.set(window.step, compute(window));
-            }
-            Ok(())
-        })
+        each(columns, grid, look, |window| visit(self, window))
     }
 
-    /// As [`Self::floats`], of a function that ignores histograms, with an info where a window has both.
-    pub fn only_floats(
-        &mut self,
-        least: usize,
-        mut compute: impl FnMut(Window<'a>) -> f64,
-    ) -> Result<()> {
-        if self.columns.histograms.is_empty() {
-            return self.floats(least, compute);
-        }
+    /// Writes what `compute` makes of the floats of each window that has some; histograms are passed over, with an info
+    /// where a window has both.
+    pub fn floats(&mut self, mut compute: impl FnMut(Window<'a>) -> f64) -> Result<()> {
         self.windows(|series, window| {
             if window.is_mixed() {
-                let metric = series.metric.to_owned();
-                series.note(Annotation::HistogramIgnoredInMixedRange(metric));
+                series.note_metric(Annotation::HistogramIgnoredInMixedRange);
             }
-            if window.v.len() >= least.max(1) {
+            if !window.v.is_empty() {
                 series.out.set(window.step, compute(window));
             }
             Ok(())

@@ -10,14 +10,21 @@
 //! argument types and flags are in [`crate::syntax::function`]; whether the metric name stays is told here.
 
 pub mod date;
+pub mod events;
+pub mod extended;
 pub mod histogram;
 pub mod label;
 pub mod math;
+pub mod native;
+mod native_rate;
 pub mod order;
 pub mod over_time;
 pub mod rate;
 pub mod regression;
 pub mod time;
+mod x_rate;
+
+pub(crate) use x_rate::LOOKBACK as X_LOOKBACK;
 
 use crate::annotation::Annotations;
 use crate::error::Result;
@@ -102,6 +109,8 @@ pub fn lookup(name: &str) -> Option<Entry> {
         order::lookup,
         histogram::lookup,
         rate::lookup,
+        x_rate::lookup,
+        events::lookup,
         over_time::lookup,
         regression::lookup,
     ];

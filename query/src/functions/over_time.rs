@@ -1,37 +1,36 @@
 //! What the samples of a window have in common: sums, means, extremes, spread, quantiles, first and last, counts.
 //!
 //! Sums are compensated ([`Compensated`]); means are sums over counts until a sum would overflow. Sums over a part of the
-//! series are not differences of running totals, because those cancel.
+//! series are not differences of running totals, because those cancel. Sums and means of histograms are those of `tsdb`.
 
+use super::native::{Total, told};
 use super::{Entry, Name, window};
-use crate::annotation::Annotation;
+use crate::annotation::{Annotation, HistogramOperation};
 use crate::error::Result;
 use crate::exec::window::{Series, Window};
 
 /// The functions of this family.
 pub(super) fn lookup(name: &str) -> Option<Entry> {
     let entry = match name {
-        "sum_over_time" => window(|series| plain(series, |w| sum(w.v)))?,
-        "avg_over_time" => window(|series| plain(series, mean_of))?,
-        "min_over_time" => window(|series| series.only_floats(1, |w| least(w.v)))?,
-        "max_over_time" => window(|series| series.only_floats(1, |w| greatest(w.v)))?,
-        "stddev_over_time" => window(|series| series.only_floats(1, |w| variance(w.v).sqrt()))?,
-        "stdvar_over_time" => window(|series| series.only_floats(1, |w| variance(w.v)))?,
+        "sum_over_time" => window(|series| total(series, false))?,
+        "avg_over_time" => window(|series| total(series, true))?,
+        "min_over_time" => window(|series| series.floats(|w| least(w.v)))?,
+        "max_over_time" => window(|series| series.floats(|w| greatest(w.v)))?,
+        "stddev_over_time" => window(|series| series.floats(|w| variance(w.v).sqrt()))?,
+        "stdvar_over_time" => window(|series| series.floats(|w| variance(w.v)))?,
         "quantile_over_time" => window(quantile_over_time)?,
-        "mad_over_time" => window(|series| series.only_floats(1, |w| deviation(w.v)))?,
+        "mad_over_time" => window(|series| series.floats(|w| deviation(w.v)))?,
         "count_over_time" => window(count)?,
         "present_over_time" => window(present)?,
         "last_over_time" => kept(|series| pick(series, true))?,
         "first_over_time" => kept(|series| pick(series, false))?,
-        "changes" => window(changes)?,
-        "resets" => window(resets)?,
         "ts_of_last_over_time" => window(|series| time_of(series, true))?,
         "ts_of_first_over_time" => window(|series| time_of(series, false))?,
         "ts_of_max_over_time" => {
-            window(|series| series.only_floats(1, |w| time_of_extreme(&w, |a, b| a >= b)))?
+            window(|series| series.floats(|w| time_of_extreme(&w, |a, b| a >= b)))?
         }
         "ts_of_min_over_time" => {
-            window(|series| series.only_floats(1, |w| time_of_extreme(&w, |a, b| a <= b)))?
+            window(|series| series.floats(|w| time_of_extreme(&w, |a, b| a <= b)))?
         }
         _ => return None,
     };
@@ -77,20 +76,40 @@ impl Compensated {
     }
 }
 
-/// A function of floats that says nothing of a window with histograms but that it is mixed.
-fn plain(series: &mut Series<'_, '_>, compute: impl Fn(Window<'_>) -> f64) -> Result<()> {
+/// The sum or the mean of each window, of floats or of histograms.
+fn total(series: &mut Series<'_, '_>, is_mean: bool) -> Result<()> {
     series.windows(|series, window| {
         if window.is_mixed() {
-            let metric = series.metric.to_owned();
-            series.note(Annotation::MixedTypes(metric));
-            return Ok(());
-        }
-        window.refuse_histograms()?;
-        if !window.v.is_empty() {
-            series.out.set(window.step, compute(window));
+            series.note_metric(Annotation::MixedTypes);
+        } else if window.histograms.is_empty() {
+            let value = if is_mean {
+                mean(window.v)
+            } else {
+                sum(window.v)
+            };
+            series.out.set(window.step, value);
+        } else {
+            total_of_histograms(series, window, is_mean);
         }
         Ok(())
     })
+}
+
+fn total_of_histograms(series: &mut Series<'_, '_>, window: Window<'_>, is_mean: bool) {
+    let Some((first, rest)) = window.histograms.split_first() else {
+        return;
+    };
+    let mut total = Total::new(&first.h, is_mean);
+    for sample in rest {
+        let Some(combined) = total.add(&sample.h) else {
+            series.note_metric(Annotation::MixedSchemas);
+            return;
+        };
+        for annotation in told(combined, HistogramOperation::Aggregation) {
+            series.note(annotation);
+        }
+    }
+    series.out.set_histogram(window.step, total.finish());
 }
 
 /// The compensated sum.
@@ -105,10 +124,6 @@ pub fn sum(v: &[f64]) -> f64 {
     } else {
         total.total()
     }
-}
-
-fn mean_of(window: Window<'_>) -> f64 {
-    mean(window.v)
 }
 
 /// The mean of some numbers: a sum over a count until that would overflow, then a running mean.
@@ -278,8 +293,10 @@ fn quantile_over_time(series: &mut Series<'_, '_>) -> Result<()> {
             series.notes.add(Annotation::InvalidQuantile(q), span);
         }
         if window.is_mixed() {
+            // Said of the first argument, which here is no range.
             let metric = series.metric.to_owned();
-            series.note(Annotation::HistogramIgnoredInMixedRange(metric));
+            let note = Annotation::HistogramIgnoredInMixedRange(metric);
+            series.notes.add(note, span);
         }
         buffer.clear();
         buffer.extend_from_slice(window.v);
@@ -302,7 +319,7 @@ fn deviation(v: &[f64]) -> f64 {
     clippy::cast_precision_loss,
     reason = "a window has far fewer than 2^53 samples"
 )]
-fn as_float(count: usize) -> f64 {
+pub(super) fn as_float(count: usize) -> f64 {
     count as f64
 }
 
@@ -379,64 +396,4 @@ fn time_of_extreme(window: &Window<'_>, as_good: impl Fn(f64, f64) -> bool) -> f
         }
     }
     super::rate::seconds(window.t[best])
-}
-
-/// One sample of a window, of either kind.
-#[derive(Clone, Copy)]
-enum Either<'a> {
-    Float(f64),
-    Histogram(&'a crate::storage::HistogramSample),
-}
-
-/// The samples of a window by time, with each its predecessor.
-fn pairs<'a>(window: &Window<'a>, mut visit: impl FnMut(Either<'a>, Either<'a>)) {
-    let (mut float, mut histogram) = (0, 0);
-    let mut before = None;
-    while float < window.t.len() || histogram < window.histograms.len() {
-        let take_float = match (window.t.get(float), window.histograms.get(histogram)) {
-            (Some(t), Some(sample)) => *t < sample.t,
-            (float, _) => float.is_some(),
-        };
-        let now = if take_float {
-            float += 1;
-            Either::Float(window.v[float - 1])
-        } else {
-            histogram += 1;
-            Either::Histogram(&window.histograms[histogram - 1])
-        };
-        if let Some(before) = before.replace(now) {
-            visit(before, now);
-        }
-    }
-}
-
-fn counted(
-    series: &mut Series<'_, '_>,
-    counts: impl Fn(Either<'_>, Either<'_>) -> bool,
-) -> Result<()> {
-    series.windows(|series, window| {
-        let mut count = 0;
-        pairs(&window, |before, now| {
-            count += usize::from(counts(before, now));
-        });
-        series.out.set(window.step, as_float(count));
-        Ok(())
-    })
-}
-
-#[expect(clippy::float_cmp, reason = "a change is any other value")]
-fn changes(series: &mut Series<'_, '_>) -> Result<()> {
-    counted(series, |before, now| match (before, now) {
-        (Either::Float(a), Either::Float(b)) => a != b && !(a.is_nan() && b.is_nan()),
-        (Either::Histogram(a), Either::Histogram(b)) => a.h != b.h,
-        _ => true,
-    })
-}
-
-fn resets(series: &mut Series<'_, '_>) -> Result<()> {
-    counted(series, |before, now| match (before, now) {
-        (Either::Float(a), Either::Float(b)) => b < a,
-        (Either::Histogram(a), Either::Histogram(b)) => b.h.detect_reset(&a.h),
-        _ => true,
-    })
 }

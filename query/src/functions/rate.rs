@@ -7,105 +7,259 @@
 //! ```
 //!
 //! A counter that falls began again from zero: what it had before is added. Those places are found once per series; a
-//! window adds its own in order, so the result is that of summing over the window, without looking at all of it.
+//! window adds its own in order, so the result is that of summing over the window, without looking at all of it. Where
+//! start timestamps count, a first sample that began inside the window counts from zero at its start.
 
-use super::{Entry, window};
-use crate::annotation::Annotation;
+use std::sync::Arc;
+
+use super::native::gauge;
+use super::over_time::as_float;
+use super::{Entry, extended, native_rate, window};
+use crate::annotation::{Annotation, HistogramOperation};
 use crate::error::Result;
-use crate::exec::window::{Series, Window};
+use crate::exec::batch::CellRef;
+use crate::exec::window::{Point, Series, Stamp, Window};
+use crate::plan::Extension;
+use crate::value::SampleValue;
+
+/// What is asked of a difference.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Change {
+    /// Whether falling means to begin again.
+    pub(super) counter: bool,
+    /// Whether it is divided by time.
+    pub(super) per_second: bool,
+}
+
+pub(super) const RATE: Change = Change {
+    counter: true,
+    per_second: true,
+};
+pub(super) const INCREASE: Change = Change {
+    counter: true,
+    per_second: false,
+};
+pub(super) const DELTA: Change = Change {
+    counter: false,
+    per_second: false,
+};
 
 /// The functions of this family.
 pub(super) fn lookup(name: &str) -> Option<Entry> {
     match name {
-        "rate" => window(|series| counter(series, true)),
-        "increase" => window(|series| counter(series, false)),
-        "delta" => window(delta),
-        "irate" => window(irate),
-        "idelta" => window(idelta),
+        "rate" => window(|series| over_range(series, RATE)),
+        "increase" => window(|series| over_range(series, INCREASE)),
+        "delta" => window(|series| over_range(series, DELTA)),
+        "irate" => window(|series| last_two(series, RATE)),
+        "idelta" => window(|series| last_two(series, DELTA)),
         _ => None,
     }
 }
 
-/// Positions of the floats that are less than the one before.
-fn falls(v: &[f64]) -> Vec<usize> {
-    (1..v.len()).filter(|at| v[*at] < v[at - 1]).collect()
-}
-
-/// The falls inside windows that move forward only.
-struct Falls<'a> {
-    at: Vec<usize>,
-    low: usize,
-    v: &'a [f64],
-}
-
-impl<'a> Falls<'a> {
-    fn new(v: &'a [f64]) -> Self {
-        Self {
-            at: falls(v),
-            low: 0,
-            v,
-        }
+fn over_range(series: &mut Series<'_, '_>, change: Change) -> Result<()> {
+    if series.extension == Extension::None {
+        let mut breaks = Breaks::of(series, change);
+        series.windows(|series, window| {
+            if let Some(value) = breaks.difference(series, window) {
+                series.out.set_value(window.step, value);
+            }
+            Ok(())
+        })?;
+    } else {
+        extended::over_range(series, change)?;
     }
-
-    /// Adds to `value` what the counter had before each fall of the window.
-    fn correct(&mut self, window: &Window<'_>, mut value: f64) -> f64 {
-        let end = window.first + window.v.len();
-        while self.at.get(self.low).is_some_and(|at| *at <= window.first) {
-            self.low += 1;
-        }
-        for at in self.at[self.low..].iter().take_while(|at| **at < end) {
-            value += self.v[at - 1];
-        }
-        value
+    if change.counter {
+        note_non_counter(series);
     }
-}
-
-fn counter(series: &mut Series<'_, '_>, per_second: bool) -> Result<()> {
-    let mut falls = Falls::new(&series.columns.v);
-    let range = series.look.range;
-    series.windows(|series, window| {
-        if !usable(series, &window)? {
-            return Ok(());
-        }
-        let (first, last) = ends(&window);
-        let value = falls.correct(&window, last - first);
-        let factor = extrapolation(&window, Some(value));
-        let factor = if per_second {
-            factor / seconds(range)
-        } else {
-            factor
-        };
-        series.out.set(window.step, value * factor);
-        Ok(())
-    })?;
-    note_non_counter(series);
     Ok(())
 }
 
-fn delta(series: &mut Series<'_, '_>) -> Result<()> {
-    series.windows(|series, window| {
-        if usable(series, &window)? {
-            let (first, last) = ends(&window);
-            let value = (last - first) * extrapolation(&window, None);
-            series.out.set(window.step, value);
+/// Positions in a series, and how many of them lie before the windows, which only move forwards.
+#[derive(Debug, Default)]
+struct Places {
+    at: Vec<usize>,
+    low: usize,
+}
+
+impl Places {
+    fn new(count: usize, is_one: impl Fn(usize) -> bool) -> Self {
+        Self {
+            at: (1..count).filter(|at| is_one(*at)).collect(),
+            low: 0,
         }
-        Ok(())
-    })
-}
-
-/// Whether a window has two floats and nothing else; a mix is told.
-fn usable(series: &mut Series<'_, '_>, window: &Window<'_>) -> Result<bool> {
-    if window.is_mixed() {
-        let metric = series.metric.to_owned();
-        series.note(Annotation::MixedTypes(metric));
-        return Ok(false);
     }
-    window.refuse_histograms()?;
-    Ok(window.v.len() >= 2)
+
+    /// Those of a window, its first sample aside.
+    fn inside(&mut self, first: usize, count: usize) -> &[usize] {
+        while self.at.get(self.low).is_some_and(|at| *at <= first) {
+            self.low += 1;
+        }
+        let rest = &self.at[self.low..];
+        let inside = rest.iter().take_while(|at| **at < first + count).count();
+        &rest[..inside]
+    }
 }
 
-fn ends(window: &Window<'_>) -> (f64, f64) {
-    (window.v[0], window.v[window.v.len() - 1])
+/// Where the counter of one series began again.
+pub(super) struct Breaks {
+    change: Change,
+    floats: Places,
+    histograms: Places,
+    /// Where start times are in disorder.
+    overlaps: [Places; 2],
+}
+
+impl Breaks {
+    pub(super) fn of(series: &Series<'_, '_>, change: Change) -> Self {
+        let mut breaks = Self {
+            change,
+            floats: Places::default(),
+            histograms: Places::default(),
+            overlaps: [Places::default(), Places::default()],
+        };
+        if !change.counter {
+            return breaks;
+        }
+        let columns = series.columns;
+        let (v, histograms) = (columns.v.as_slice(), columns.histograms.as_slice());
+        let Some(_) = series.starts() else {
+            breaks.floats = Places::new(v.len(), |at| v[at] < v[at - 1]);
+            breaks.histograms = Places::new(histograms.len(), |at| {
+                histograms[at].h.detect_reset(&histograms[at - 1].h)
+            });
+            return breaks;
+        };
+        let float = |at: usize| Stamp {
+            t: columns.t[at],
+            start: columns.starts.get(at).copied().unwrap_or(0),
+        };
+        let histogram = |at: usize| Stamp {
+            t: histograms[at].t,
+            start: histograms[at].start,
+        };
+        breaks.floats = Places::new(v.len(), |at| {
+            v[at] < v[at - 1] || float(at).began_again(float(at - 1))
+        });
+        breaks.histograms = Places::new(histograms.len(), |at| {
+            histograms[at].h.detect_reset(&histograms[at - 1].h)
+                || histogram(at).began_again(histogram(at - 1))
+        });
+        breaks.overlaps = [
+            Places::new(v.len(), |at| float(at).overlaps(float(at - 1))),
+            Places::new(histograms.len(), |at| {
+                histogram(at).overlaps(histogram(at - 1))
+            }),
+        ];
+        breaks
+    }
+
+    /// The difference over a window, stretched to its edges.
+    pub(super) fn difference<'a>(
+        &mut self,
+        series: &mut Series<'a, '_>,
+        window: Window<'a>,
+    ) -> Option<SampleValue> {
+        if window.is_mixed() {
+            series.note_metric(Annotation::MixedTypes);
+            return None;
+        }
+        let since = self.since(series, window);
+        self.note_overlap(series, window);
+        if window.len() < 2 && since.is_none() {
+            return None;
+        }
+        if let ([first, ..], [.., last]) = (window.v, window.v) {
+            let mut value = if since.is_some() { *last } else { last - first };
+            for at in self.floats.inside(window.first, window.v.len()) {
+                value += series.columns.v[at - 1];
+            }
+            let ends = (window.t[0], window.t[window.t.len() - 1]);
+            let stretched = value * self.stretch(window, ends, since, (*first, value));
+            return Some(SampleValue::Float(stretched));
+        }
+        let restarts = self
+            .histograms
+            .inside(window.first_histogram, window.histograms.len());
+        let restarts = native_rate::Restarts {
+            at: restarts,
+            from_zero: since.is_some(),
+            counter: self.change.counter,
+        };
+        let mut value = native_rate::difference(series, window, &restarts)?;
+        let [first, ..] = window.histograms else {
+            return None;
+        };
+        let ends = (first.t, window.histograms[window.histograms.len() - 1].t);
+        value.mul(self.stretch(window, ends, since, (first.h.count, value.count)));
+        Some(SampleValue::Histogram(Arc::new(value)))
+    }
+
+    /// When the first sample of a window began to count, where that is inside the window.
+    fn since(&self, series: &Series<'_, '_>, window: Window<'_>) -> Option<i64> {
+        if !self.change.counter {
+            return None;
+        }
+        let columns = series.starts()?;
+        let (t, start) = match window.histograms.first() {
+            Some(sample) => (sample.t, sample.start),
+            None => (
+                *window.t.first()?,
+                columns.starts.get(window.first).copied().unwrap_or(0),
+            ),
+        };
+        (start != 0 && start > window.start && start < t).then_some(start)
+    }
+
+    fn note_overlap(&mut self, series: &mut Series<'_, '_>, window: Window<'_>) {
+        let [floats, histograms] = &mut self.overlaps;
+        let disorder = !floats.inside(window.first, window.v.len()).is_empty()
+            || !histograms
+                .inside(window.first_histogram, window.histograms.len())
+                .is_empty();
+        if disorder {
+            let metric = series.metric.to_owned();
+            series.note(Annotation::StartTimeOverlap {
+                metric,
+                occurrences: 1,
+            });
+        }
+    }
+
+    /// What the difference between first and last sample is multiplied by to stand for the whole window. A counter cannot
+    /// have been below zero before; `level` is its first value and its difference.
+    fn stretch(
+        &self,
+        window: Window<'_>,
+        (first, last): (i64, i64),
+        since: Option<i64>,
+        level: (f64, f64),
+    ) -> f64 {
+        let sampled = seconds(last - since.unwrap_or(first));
+        let gaps = window.len() - usize::from(since.is_none());
+        let interval = sampled / as_float(gaps);
+        let limited = |gap: f64| {
+            if gap >= interval * 1.1 {
+                interval / 2.0
+            } else {
+                gap
+            }
+        };
+        let mut to_start = 0.0;
+        if since.is_none() {
+            to_start = limited(seconds(first - window.start));
+            let (value, difference) = level;
+            if self.change.counter && difference > 0.0 && value >= 0.0 {
+                to_start = to_start.min(sampled * (value / difference));
+            }
+        }
+        let to_end = limited(seconds(window.end - last));
+        let factor = (sampled + to_start + to_end) / sampled;
+        if self.change.per_second {
+            factor / seconds(window.end - window.start)
+        } else {
+            factor
+        }
+    }
 }
 
 #[expect(
@@ -114,32 +268,6 @@ fn ends(window: &Window<'_>) -> (f64, f64) {
 )]
 pub(super) fn seconds(millis: i64) -> f64 {
     millis as f64 / 1000.0
-}
-
-/// What the change between first and last sample is multiplied by to stand for the whole window. `counter` is the change
-/// of a counter, which cannot have been below zero before.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a window has far fewer than 2^53 samples"
-)]
-fn extrapolation(window: &Window<'_>, counter: Option<f64>) -> f64 {
-    let (first, last) = (window.t[0], window.t[window.t.len() - 1]);
-    let sampled = seconds(last - first);
-    let mut to_start = seconds(first - window.start);
-    let mut to_end = seconds(window.end - last);
-    let interval = sampled / (window.t.len() - 1) as f64;
-    let gap = interval * 1.1;
-    if to_start >= gap {
-        to_start = interval / 2.0;
-    }
-    if let Some(value) = counter.filter(|value| *value > 0.0 && window.v[0] >= 0.0) {
-        let to_zero = sampled * (window.v[0] / value);
-        to_start = to_start.min(to_zero);
-    }
-    if to_end >= gap {
-        to_end = interval / 2.0;
-    }
-    (sampled + to_start + to_end) / sampled
 }
 
 /// Whether a metric is called like a counter.
@@ -154,46 +282,70 @@ fn note_non_counter(series: &mut Series<'_, '_>) {
     if series.metric.is_empty() || series.out.present.iter().all(|word| *word == 0) {
         return;
     }
-    let metric = series.metric.to_owned();
     if series.args.features.type_and_unit_labels {
         if !matches!(series.kind, "counter" | "histogram") {
-            let kind = series.kind.to_owned();
+            let (metric, kind) = (series.metric.to_owned(), series.kind.to_owned());
             series.note(Annotation::PossibleNonCounterType { metric, kind });
         }
-    } else if !is_counter_name(&metric) {
-        series.note(Annotation::PossibleNonCounter(metric));
+    } else if !is_counter_name(series.metric) {
+        series.note_metric(Annotation::PossibleNonCounter);
     }
 }
 
-fn irate(series: &mut Series<'_, '_>) -> Result<()> {
-    last_two(series, |(before_t, before), (t, value)| {
-        let grown = if value < before {
-            value
-        } else {
-            value - before
-        };
-        grown / seconds(t - before_t)
-    })
-}
-
-fn idelta(series: &mut Series<'_, '_>) -> Result<()> {
-    last_two(series, |(_, before), (_, value)| value - before)
-}
-
-fn last_two(
-    series: &mut Series<'_, '_>,
-    compute: impl Fn((i64, f64), (i64, f64)) -> f64,
-) -> Result<()> {
+/// The difference of the last two samples of each window.
+fn last_two(series: &mut Series<'_, '_>, change: Change) -> Result<()> {
     series.windows(|series, window| {
-        window.refuse_histograms()?;
-        let n = window.v.len();
-        if n >= 2 && window.t[n - 1] > window.t[n - 2] {
-            let (before, last) = (
-                (window.t[n - 2], window.v[n - 2]),
-                (window.t[n - 1], window.v[n - 1]),
-            );
-            series.out.set(window.step, compute(before, last));
+        let tail: Vec<Point<'_>> = series.points(window.tail(2)).collect();
+        let [.., before, last] = tail[..] else {
+            return Ok(());
+        };
+        if last.stamp.t > before.stamp.t
+            && let Some(value) = between(series, before, last, change)
+        {
+            series.out.set_value(window.step, value);
         }
         Ok(())
     })
+}
+
+fn between(
+    series: &mut Series<'_, '_>,
+    before: Point<'_>,
+    last: Point<'_>,
+    change: Change,
+) -> Option<SampleValue> {
+    let distance = seconds(last.stamp.t - before.stamp.t);
+    let restarts = last.stamp.began_again(before.stamp);
+    match (before.value, last.value) {
+        (CellRef::Float(a), CellRef::Float(b)) => {
+            let from_zero = change.counter && (b < a || restarts);
+            let value = if from_zero { b } else { b - a };
+            Some(SampleValue::Float(if change.per_second {
+                value / distance
+            } else {
+                value
+            }))
+        }
+        (CellRef::Histogram(a), CellRef::Histogram(b)) => {
+            native_rate::note_kinds(series, [a, b].into_iter(), change.counter);
+            let from_zero = change.counter && (b.detect_reset(a) || restarts);
+            let mut value = (**b).clone();
+            if !from_zero {
+                if a.is_custom() != b.is_custom() {
+                    series.note_metric(Annotation::MixedSchemas);
+                    return None;
+                }
+                native_rate::apply(series, &mut value, a, HistogramOperation::Subtraction);
+            }
+            let mut value = gauge(value);
+            if change.per_second {
+                value.div(distance);
+            }
+            Some(SampleValue::Histogram(Arc::new(value)))
+        }
+        _ => {
+            series.note_metric(Annotation::MixedTypes);
+            None
+        }
+    }
 }

@@ -6,6 +6,7 @@ use super::{Entry, window};
 use crate::annotation::Annotation;
 use crate::error::{Error, Result};
 use crate::exec::window::{Series, Window};
+use crate::syntax::number;
 
 /// The functions of this family.
 pub(super) fn lookup(name: &str) -> Option<Entry> {
@@ -47,63 +48,57 @@ fn line(window: &Window<'_>, origin: i64) -> (f64, f64) {
     (slope, y / count - slope * x / count)
 }
 
-/// Tells of a window that is cut short by histograms.
-fn note_mix(series: &mut Series<'_, '_>, window: &Window<'_>) {
-    if window.is_mixed() {
-        let metric = series.metric.to_owned();
-        series.note(Annotation::HistogramIgnoredInMixedRange(metric));
-    }
+/// Writes what `compute` makes of the floats of each window that has two; histograms are passed over.
+fn lines(series: &mut Series<'_, '_>, compute: impl Fn(Window<'_>) -> Result<f64>) -> Result<()> {
+    series.windows(|series, window| {
+        let value = compute(window)?;
+        if window.is_mixed() {
+            series.note_metric(Annotation::HistogramIgnoredInMixedRange);
+        }
+        if window.v.len() >= 2 {
+            series.out.set(window.step, value);
+        }
+        Ok(())
+    })
 }
 
 fn deriv(series: &mut Series<'_, '_>) -> Result<()> {
-    series.windows(|series, window| {
-        note_mix(series, &window);
-        if window.v.len() >= 2 {
-            let (slope, _) = line(&window, window.t[0]);
-            series.out.set(window.step, slope);
-        }
-        Ok(())
+    lines(series, |window| {
+        let origin = window.t.first();
+        Ok(origin.map_or(f64::NAN, |origin| line(&window, *origin).0))
     })
 }
 
 fn predict(series: &mut Series<'_, '_>) -> Result<()> {
     let (grid, ahead) = (series.grid(), series.args.scalars[0]);
-    series.windows(|series, window| {
-        note_mix(series, &window);
-        if window.v.len() >= 2 {
-            let (slope, height) = line(&window, grid.time(window.step));
-            let value = slope * ahead[window.step] + height;
-            series.out.set(window.step, value);
+    lines(series, |window| {
+        if window.v.is_empty() {
+            return Ok(f64::NAN);
         }
-        Ok(())
+        let (slope, height) = line(&window, grid.time(window.step));
+        Ok(slope * ahead[window.step] + height)
     })
 }
 
 fn smooth(series: &mut Series<'_, '_>) -> Result<()> {
     let (smoothing, trend) = (series.args.scalars[0], series.args.scalars[1]);
-    series.windows(|series, window| {
+    lines(series, |window| {
         let (smoothing, trend) = (smoothing[window.step], trend[window.step]);
         check_factor("smoothing factor", "sf", smoothing)?;
         check_factor("trend factor", "tf", trend)?;
-        if window.v.len() >= 2 {
-            note_mix(series, &window);
-            let value = smoothed(window.v, smoothing, trend);
-            series.out.set(window.step, value);
-        }
-        Ok(())
+        Ok(smoothed(window.v, smoothing, trend))
     })
 }
 
 fn check_factor(what: &str, short: &str, factor: f64) -> Result<()> {
-    if factor > 0.0 && factor < 1.0 {
+    // NaN passes, and makes everything NaN.
+    if factor > 0.0 && factor < 1.0 || factor.is_nan() {
         return Ok(());
     }
     let got = if factor.is_finite() {
         format!("{factor:.6}")
-    } else if factor.is_nan() {
-        "NaN".to_owned()
     } else {
-        format!("{}Inf", if factor > 0.0 { '+' } else { '-' })
+        number::print_number(factor)
     };
     Err(Error::Execution(format!(
         "invalid {what}. Expected: 0 < {short} < 1, got: {got}"
@@ -112,8 +107,11 @@ fn check_factor(what: &str, short: &str, factor: f64) -> Result<()> {
 
 /// Level after the last sample, smoothed together with its trend.
 fn smoothed(v: &[f64], smoothing: f64, trend: f64) -> f64 {
-    let (mut before, mut level) = (0.0, v[0]);
-    let mut slope = v[1] - v[0];
+    let [first, second, ..] = v else {
+        return f64::NAN;
+    };
+    let (mut before, mut level) = (0.0, *first);
+    let mut slope = second - first;
     for (at, y) in v.iter().enumerate().skip(1) {
         if at > 1 {
             slope = trend * (level - before) + (1.0 - trend) * slope;

@@ -5,21 +5,22 @@
 //! can make two series equal (else nothing needs to be compared).
 
 use tsdb::label::METRIC_NAME;
-use tsdb::matcher::MatcherKind;
 use tsdb::source::Hints;
 use tsdb::time::{Interval, Millis};
 
 use super::call::Call;
+use super::names::{drops_name, picks};
 use super::{
-    Aggregation, Grid, Join, Look, Node, Op, Plan, PlanId, Reads, RowCall, ScalarSide, Scan,
-    Unique, Wanted,
+    Aggregation, Extension, Grid, Join, Look, Node, Op, Plan, PlanId, Reads, RowCall, ScalarSide,
+    Scan, Unique, Wanted,
 };
 use crate::error::{Error, Result};
-use crate::functions::{self, Entry, Name};
+use crate::functions::{self, Name};
 use crate::request::Request;
 use crate::storage::{Reading, Selection};
 use crate::syntax::ast::{Aggregate, At, Binary, Expr, Moment, NodeId, Span, VectorSelector};
-use crate::syntax::{AggregateOp, BinaryOp, Tree, ValueType, types};
+use crate::syntax::function::Function;
+use crate::syntax::{AggregateOp, Tree, ValueType, types};
 
 /// Deepest tree that is planned; building and executing recurse.
 pub const DEPTH_MAX: usize = 1_000;
@@ -40,6 +41,7 @@ pub fn build(tree: &Tree, request: &Request) -> Result<Plan> {
     };
     let root = builder.node(tree.root(), Grid::of(request.when), &Wanted::All)?;
     builder.plan.root = root;
+    builder.plan.is_ordered = request.when.is_instant() && builder.decides_order(tree.root());
     Ok(builder.plan)
 }
 
@@ -83,6 +85,26 @@ impl Builder<'_> {
 
     pub(super) fn type_of(&self, id: NodeId) -> ValueType {
         self.types[id.index()]
+    }
+
+    /// Where an expression stands, parentheses around it left out.
+    pub(super) fn span(&self, id: NodeId) -> Span {
+        match self.tree.expr(id) {
+            Expr::Paren(inner) => self.span(*inner),
+            _ => self.tree.span(id),
+        }
+    }
+
+    /// Whether the order of a vector was asked for.
+    fn decides_order(&self, id: NodeId) -> bool {
+        match self.tree.expr(id) {
+            Expr::Paren(inner) => self.decides_order(*inner),
+            Expr::Aggregate(aggregate) => {
+                matches!(aggregate.op, AggregateOp::Topk | AggregateOp::Bottomk)
+            }
+            Expr::Call { function, .. } => function.name.starts_with("sort"),
+            _ => false,
+        }
     }
 
     fn is_plain(&self, id: NodeId) -> bool {
@@ -130,7 +152,14 @@ impl Builder<'_> {
                 Ok(self.push(Op::SubqueryRange(child, look), span, grid))
             }
             Expr::Unary { negative, expr } => self.unary(*expr, *negative, (span, grid), wanted),
-            Expr::Binary(binary) => self.binary(binary, span, grid, wanted),
+            Expr::Binary(binary) => {
+                let before = self.counts_only;
+                // A cut needs the buckets.
+                self.counts_only &= !binary.op.is_trim();
+                let built = self.binary(binary, (span, grid), wanted);
+                self.counts_only = before;
+                built
+            }
             Expr::Aggregate(aggregate) => self.aggregate(aggregate, span, grid),
             Expr::Call { function, args } => {
                 let call = Call {
@@ -192,6 +221,29 @@ impl Builder<'_> {
         )
     }
 
+    /// Whether a function may look at the edges of a range.
+    pub(super) fn check_extension(&self, range: NodeId, function: &Function) -> Result<()> {
+        let Expr::Matrix { selector, .. } = self.tree.expr(range) else {
+            return Ok(());
+        };
+        let Expr::Vector(selector) = self.tree.expr(*selector) else {
+            return Ok(());
+        };
+        let (modifier, allowed) = match Extension::of(selector) {
+            Extension::Anchored if !function.allows_anchored() => {
+                ("anchored", "changes, delta, increase, rate, resets")
+            }
+            Extension::Smoothed if !function.allows_smoothed() => {
+                ("smoothed", "delta, increase, rate")
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::Execution(format!(
+            "{modifier} modifier can only be used with: {allowed} - not with {}",
+            function.name
+        )))
+    }
+
     pub(super) fn scan(
         &mut self,
         (selector, span): (&VectorSelector, Span),
@@ -199,17 +251,23 @@ impl Builder<'_> {
         wanted: &Wanted,
         function: &str,
     ) -> Result<Scan> {
-        if selector.anchored || selector.smoothed {
-            return Err(unsupported("anchored and smoothed selectors"));
-        }
+        let extension = Extension::of(selector);
+        let lookback = self.request.lookback;
+        let (before, behind) = match extension {
+            Extension::None if function.starts_with('x') => (functions::X_LOOKBACK, 0),
+            Extension::None => (0, 0),
+            Extension::Anchored => (lookback, 0),
+            Extension::Smoothed => (lookback, lookback),
+        };
         let first = look
             .end(grid, 0)
             .saturating_sub(look.range)
+            .saturating_sub(before)
             .saturating_add(1);
         let last = look.end(grid, grid.steps.saturating_sub(1));
         let selection = Selection {
             matchers: selector.matchers.clone(),
-            times: Interval::new(Millis(first), Millis(last)),
+            times: Interval::new(Millis(first), Millis(last.saturating_add(behind))),
             reading: reading(function),
             max_resolution: self.request.max_resolution,
             replica_labels: self.request.replica_labels.clone(),
@@ -229,8 +287,7 @@ impl Builder<'_> {
             } else {
                 wanted.clone()
             },
-            anchored: selector.anchored,
-            smoothed: selector.smoothed,
+            extension,
             counts_only: self.counts_only,
             span,
         })
@@ -251,10 +308,11 @@ impl Builder<'_> {
             0 => self.request.default_step,
             step => step,
         };
+        // Hints mean nothing inside subqueries, so buckets are needed there.
         let counts_only = std::mem::take(&mut self.counts_only);
-        let child = self.node(subquery.expr, grid.under(look, step.max(1)), wanted)?;
+        let child = self.node(subquery.expr, grid.under(look, step.max(1)), wanted);
         self.counts_only = counts_only;
-        Ok((child, look))
+        Ok((child?, look))
     }
 
     fn unary(
@@ -290,71 +348,13 @@ impl Builder<'_> {
         Ok(self.unique(id, safe, Unique::PerStep))
     }
 
-    pub(super) fn needed<'w>(&self, safe: bool, wanted: &'w Wanted) -> &'w Wanted {
-        if safe || self.request.features.delayed_name_removal {
-            wanted
-        } else {
-            &Wanted::All
-        }
-    }
-
-    pub(super) fn unique(&mut self, id: PlanId, safe: bool, how: Unique) -> PlanId {
-        if safe || self.request.features.delayed_name_removal {
-            return id;
-        }
-        let (span, grid) = (self.plan.nodes[id].span, self.plan.nodes[id].grid);
-        self.push(Op::Unique(id, how), span, grid)
-    }
-
-    /// Whether the series of a vector stay apart without their metric names.
-    pub(super) fn keeps_apart(&self, id: NodeId) -> bool {
-        let tree = self.tree;
-        match tree.expr(id) {
-            Expr::Vector(selector) => selector.matchers.iter().any(|matcher| {
-                matcher.name() == METRIC_NAME && matcher.kind() == MatcherKind::Equal
-            }),
-            Expr::Matrix { selector, .. } => self.keeps_apart(*selector),
-            Expr::Subquery(subquery) => self.keeps_apart(subquery.expr),
-            Expr::Paren(expr) => self.keeps_apart(*expr),
-            Expr::Unary { .. } => true,
-            Expr::Aggregate(aggregate) => {
-                let named = aggregate
-                    .grouping
-                    .iter()
-                    .any(|label| super::is_metadata(label));
-                picks(aggregate.op) && self.keeps_apart(aggregate.expr)
-                    || !picks(aggregate.op) && (aggregate.without || !named)
-            }
-            Expr::Call { function, args } => match functions::lookup(function.name) {
-                Some(Entry {
-                    name: Name::Dropped,
-                    ..
-                }) => true,
-                Some(Entry {
-                    name: Name::Kept, ..
-                }) => args.iter().any(|arg| {
-                    let ranged =
-                        matches!(self.type_of(*arg), ValueType::Vector | ValueType::Matrix);
-                    ranged && self.keeps_apart(*arg)
-                }),
-                _ => false,
-            },
-            _ => false,
-        }
-    }
-
     fn binary(
         &mut self,
         binary: &Binary,
-        span: Span,
-        grid: Grid,
+        (span, grid): (Span, Grid),
         wanted: &Wanted,
     ) -> Result<PlanId> {
         let scalar = |id| self.type_of(id) == ValueType::Scalar;
-        let trims = matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower);
-        if trims && !(scalar(binary.lhs) && scalar(binary.rhs)) {
-            return Err(unsupported("trimming histograms"));
-        }
         match (scalar(binary.lhs), scalar(binary.rhs)) {
             (true, true) => {
                 let lhs = self.node(binary.lhs, grid, wanted)?;
@@ -402,11 +402,12 @@ impl Builder<'_> {
         grouping.dedup();
         let by =
             !aggregate.without && !picks(aggregate.op) && aggregate.op != AggregateOp::CountValues;
-        let wanted = if by {
-            Wanted::Only(grouping.clone())
-        } else {
-            Wanted::All
-        };
+        let mut named = grouping.clone();
+        // Messages about histograms that do not fit name their metric.
+        if matches!(aggregate.op, AggregateOp::Sum | AggregateOp::Avg) {
+            named.push(METRIC_NAME.to_owned());
+        }
+        let wanted = if by { Wanted::Only(named) } else { Wanted::All };
         let child = self.node(aggregate.expr, grid, &wanted)?;
         let param = aggregate
             .param
@@ -418,8 +419,8 @@ impl Builder<'_> {
             param,
             grouping,
             without: aggregate.without,
-            param_span: aggregate.param.map_or(span, |param| self.tree.span(param)),
-            child_span: self.tree.span(aggregate.expr),
+            param_span: aggregate.param.map_or(span, |param| self.span(param)),
+            child_span: self.span(aggregate.expr),
         };
         Ok(self.push(Op::Aggregate(aggregation), span, grid))
     }
@@ -435,21 +436,4 @@ fn reading(function: &str) -> Reading {
         "rate" | "increase" | "irate" | "resets" | "xrate" | "xincrease" => Reading::Counter,
         _ => Reading::Average,
     }
-}
-
-/// Whether an aggregation picks series instead of making new ones.
-#[must_use]
-pub fn picks(op: AggregateOp) -> bool {
-    use AggregateOp::{Bottomk, LimitRatio, Limitk, Topk};
-    matches!(op, Topk | Bottomk | Limitk | LimitRatio)
-}
-
-/// Whether an operator makes values that are no longer the metric's.
-#[must_use]
-pub fn drops_name(op: BinaryOp, return_bool: bool) -> bool {
-    return_bool || !(op.is_comparison() || op.is_set())
-}
-
-pub(crate) fn unsupported(what: &str) -> Error {
-    Error::Execution(format!("{what}: not supported by this engine yet"))
 }

@@ -3,7 +3,7 @@
 //! The table of [`functions`] says which body a function has and what becomes of the metric name; operators of their own
 //! are in [`super::own`], the rest in [`super::build`].
 
-use super::build::{Builder, unsupported};
+use super::build::Builder;
 use super::{Grid, Op, PlanId, Ranged, RowCall, Unique, VectorCall, Wanted};
 use crate::error::Result;
 use crate::functions::{self, Body, Name, RowBody, VectorBody, WindowBody};
@@ -36,9 +36,8 @@ impl Builder<'_> {
         if let Some(id) = self.own_operator(call, grid, wanted)? {
             return Ok(id);
         }
-        let Some(entry) = functions::lookup(call.function.name) else {
-            return Err(unsupported(call.function.name));
-        };
+        let entry = functions::lookup(call.function.name);
+        let entry = entry.expect("every function of the language has a body");
         match entry.body {
             Body::Window(body) => self.window_call(call, (body, entry.name), grid, wanted),
             Body::Rows(body) => self.row_call(call, (body, entry.name), grid, wanted),
@@ -121,6 +120,7 @@ impl Builder<'_> {
             arg_spans: self.arg_spans(call),
             range_span: self.range_span(range),
         };
+        self.check_extension(self.unparenthesized(range), call.function)?;
         let id = self.window((range, call.span), ranged, grid, self.needed(safe, wanted))?;
         Ok(self.unique(id, safe, Unique::Whole))
     }
@@ -183,5 +183,37 @@ impl Builder<'_> {
             Expr::Subquery(_) => Span::default(),
             _ => self.tree.span(inner),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::build::build;
+    use crate::request::{Features, Request, When};
+    use crate::syntax::function::{FUNCTIONS, Function, X_FUNCTIONS};
+    use crate::syntax::{ValueType, parse, prepare};
+
+    #[test]
+    fn every_function_of_the_language_can_be_planned() {
+        fn check(function: &Function) {
+            let args = function.args.iter().map(|arg| match arg {
+                ValueType::Vector => "m",
+                ValueType::Matrix => "m[1m]",
+                ValueType::Scalar => "0.5",
+                ValueType::String => "'a'",
+            });
+            let args: Vec<&str> = args.collect();
+            let text = format!("{}({})", function.name, args.join(", "));
+            let mut request = Request::new(&*text, When::Instant(0));
+            request.features = Features {
+                experimental_functions: true,
+                x_functions: true,
+                ..Features::default()
+            };
+            let tree = parse(&text, request.features.syntax()).unwrap();
+            let tree = prepare(tree, request.when).unwrap();
+            build(&tree, &request).unwrap();
+        }
+        FUNCTIONS.iter().chain(&X_FUNCTIONS).for_each(check);
     }
 }

@@ -10,6 +10,7 @@
 pub mod build;
 mod call;
 pub mod explain;
+pub mod names;
 mod own;
 pub mod time;
 
@@ -19,7 +20,7 @@ use tsdb::matcher::Matcher;
 use crate::annotation::Annotations;
 use crate::functions::{Name, RowBody, VectorBody, WindowBody};
 use crate::storage::Selection;
-use crate::syntax::ast::{Matching, Span};
+use crate::syntax::ast::{Matching, Span, VectorSelector};
 use crate::syntax::{AggregateOp, BinaryOp};
 pub use time::{Grid, Look};
 
@@ -37,6 +38,8 @@ pub struct Plan {
     pub scans: Vec<Selection>,
     /// What is worth telling about the query, whatever the data.
     pub notes: Annotations,
+    /// Whether the whole decides the order of an instant vector.
+    pub is_ordered: bool,
 }
 
 /// An operator.
@@ -79,14 +82,36 @@ pub struct Scan {
     pub look: Look,
     /// Labels to keep.
     pub wanted: Wanted,
-    /// `anchored`.
-    pub anchored: bool,
-    /// `smoothed`.
-    pub smoothed: bool,
+    /// What it sees beyond that.
+    pub extension: Extension,
     /// Of histograms only the counts, the sums and whether they follow a reset are looked at.
     pub counts_only: bool,
     /// Where it was written.
     pub span: Span,
+}
+
+/// What a selector says about the edges of its windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Extension {
+    /// Only what lies inside counts.
+    #[default]
+    None,
+    /// `anchored`: the last sample before the window counts as its left edge.
+    Anchored,
+    /// `smoothed`: both edges lie on the line between their neighbours.
+    Smoothed,
+}
+
+impl Extension {
+    /// What a selector says.
+    #[must_use]
+    pub fn of(selector: &VectorSelector) -> Self {
+        match (selector.anchored, selector.smoothed) {
+            (true, _) => Self::Anchored,
+            (_, true) => Self::Smoothed,
+            _ => Self::None,
+        }
+    }
 }
 
 /// How rows with equal labels are treated after their names were dropped.

@@ -98,10 +98,16 @@ impl BinaryOp {
         }
     }
 
+    /// `</` and `>/`, which cut native histograms.
+    #[must_use]
+    pub fn is_trim(self) -> bool {
+        matches!(self, Self::TrimUpper | Self::TrimLower)
+    }
+
     /// `==`, `<` and the like: filters, or 0 and 1 under `bool`. Trims are none.
     #[must_use]
     pub fn is_comparison(self) -> bool {
-        self.precedence() == 3 && !matches!(self, Self::TrimUpper | Self::TrimLower)
+        self.precedence() == 3 && !self.is_trim()
     }
 
     /// `and`, `or`, `unless`.

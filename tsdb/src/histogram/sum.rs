@@ -68,6 +68,23 @@ impl HistogramSum {
         })
     }
 
+    /// Adds all that a later sum has, what it lost included.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn merge(&mut self, later: &Self) -> Result<Combined> {
+        let combined = self.add(&later.sum)?;
+        let mut error = later.error.clone();
+        error.hint = later.sum.hint;
+        self.add(&error)?;
+        self.saw_reset |= later.saw_reset;
+        self.saw_no_reset |= later.saw_no_reset;
+        Ok(Combined {
+            hints_conflict: self.saw_reset && self.saw_no_reset,
+            ..combined
+        })
+    }
+
     /// The sum, without empty buckets.
     #[must_use]
     pub fn finish(mut self) -> FloatHistogram {
@@ -166,6 +183,36 @@ impl HistogramMean {
             self.sum.add(other)?
         };
         self.count = before + 1.0;
+        Ok(combined)
+    }
+
+    /// Takes in all that a later mean has.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn merge(&mut self, later: &Self) -> Result<Combined> {
+        let count = self.count + later.count;
+        if !self.is_incremental && !later.is_incremental {
+            let mut sum = self.sum.clone();
+            let combined = sum.merge(&later.sum)?;
+            if counts(&sum.sum).all(|count| !count.is_infinite()) {
+                (self.sum, self.count) = (sum, count);
+                return Ok(combined);
+            }
+        }
+        let weighed = |mean: &Self| {
+            let of = if mean.is_incremental { mean.count } else { 1.0 };
+            let mut sum = mean.sum.clone();
+            sum.scale(of / count);
+            sum
+        };
+        let mut mean = weighed(self);
+        let combined = mean.merge(&weighed(later))?;
+        *self = Self {
+            sum: mean,
+            count,
+            is_incremental: true,
+        };
         Ok(combined)
     }
 
@@ -347,6 +394,38 @@ mod tests {
                 histogram
             },
         )
+    }
+
+    #[test]
+    fn parts_of_a_sum_come_together_with_what_each_lost() {
+        let of = |count: f64| histogram(0, 0.0, 1, &[count]);
+        let sum = |counts: [f64; 2]| {
+            let mut sum = HistogramSum::new(&of(counts[0]));
+            sum.add(&of(counts[1])).unwrap();
+            sum
+        };
+        let mut total = sum([1.0, 1e100]);
+        total.merge(&sum([3.0, -1e100])).unwrap();
+        assert_eq!(total.finish().positive_buckets, [4.0]);
+    }
+
+    #[test]
+    fn parts_of_a_mean_weigh_as_much_as_they_hold() {
+        fn check(left: &[f64], right: &[f64], want: f64) {
+            let mean = |counts: &[f64]| {
+                let mut mean = HistogramMean::new(&histogram(0, 0.0, 1, &counts[..1]));
+                for count in &counts[1..] {
+                    mean.add(&histogram(0, 0.0, 1, &[*count])).unwrap();
+                }
+                mean
+            };
+            let mut total = mean(left);
+            total.merge(&mean(right)).unwrap();
+            let got = total.finish().positive_buckets[0];
+            assert!((got / want - 1.0).abs() < 1e-12, "{got} {want}");
+        }
+        check(&[1.0, 2.0], &[6.0], 3.0);
+        check(&[f64::MAX], &[f64::MAX, f64::MAX], f64::MAX);
     }
 
     proptest! {
