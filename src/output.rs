@@ -1,9 +1,12 @@
 //! Standard output through a checked writer, and the one line that an error gets.
 //!
 //! `stratal … | head -1` is not a failure: a closed pipe ends the command quietly. Any other failure to write is an
-//! error like every other. Nothing else in the program prints.
+//! error like every other. Nothing else in the program prints. Colour is for terminals that want it (`NO_COLOR`), never in
+//! pipes.
 
 use std::io::{self, Write};
+
+use clap::builder::styling::{AnsiColor, Style};
 
 /// Gives `write` a buffered standard output and flushes it.
 ///
@@ -26,6 +29,24 @@ pub(crate) fn text(text: &str) -> anyhow::Result<()> {
     stdout(|out| Ok(out.write_all(text.as_bytes())?))
 }
 
+/// Style of headings.
+pub(crate) const HEADING: Style = Style::new().bold();
+/// Style of what is well.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// Style of what is not.
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// Writes a text with a style to standard output.
+///
+/// # Errors
+/// What standard output failed with.
+pub(crate) fn styled(style: Style, text: &str) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    write!(out, "{style}{text}{style:#}")?;
+    out.flush()?;
+    Ok(())
+}
+
 /// Whether the reader of our output has gone.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
@@ -37,5 +58,8 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// Prints the chain of an error, outermost place first, on one line of standard error.
 pub(crate) fn complain(error: &anyhow::Error) {
-    drop(writeln!(io::stderr(), "stratal: error: {error:#}"));
+    drop(writeln!(
+        anstream::stderr(),
+        "stratal: {BAD}error{BAD:#}: {error:#}"
+    ));
 }

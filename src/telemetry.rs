@@ -17,6 +17,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFi
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::cli::{LogFlags, LogFormat, LogLevel};
+use crate::progress::Stderr;
 
 /// Installs the subscriber, once; `default` is the level where the flags say nothing.
 pub(crate) fn start(flags: &LogFlags, default: LogLevel) {
@@ -32,7 +33,7 @@ pub(crate) fn start(flags: &LogFlags, default: LogLevel) {
     };
     tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Stderr)
         .fmt_fields(form)
         .event_format(form)
         .init();

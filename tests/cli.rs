@@ -39,6 +39,23 @@ fn usage_errors_exit_with_two() {
 }
 
 #[test]
+fn flags_that_contradict_each_other_exit_with_two() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().display();
+    let bucket = format!("--objstore.config={{type: FILESYSTEM, config: {{directory: {dir}}}}}");
+    let data = format!("--data-dir={dir}/data");
+    for flags in [
+        "--deduplication.func=penalty",
+        "--retention.resolution-raw=1h",
+        "--compact.concurrency=0",
+    ] {
+        let output = stratal(["compact", &bucket, &data, flags]);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{flags}: {errors}");
+    }
+}
+
+#[test]
 fn a_misspelt_command_gets_a_suggestion() {
     let output = check_exit("completion bash", 2);
     assert!(String::from_utf8_lossy(&output.stderr).contains("'completions'"));

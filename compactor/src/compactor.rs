@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tsdb::bucket::mark::Put;
@@ -18,6 +19,7 @@ use tsdb::time::{Clock, Millis};
 use crate::config::Config;
 use crate::error::Result;
 use crate::metrics::Metrics;
+use crate::progress::Progress;
 use crate::report::{Finding, Journal, Marked};
 use crate::retry;
 use crate::stop::Stop;
@@ -60,6 +62,8 @@ pub struct Compactor {
     pub(crate) not_compacted: Aside,
     /// Blocks that this run does not downsample although they carry no mark.
     pub(crate) not_downsampled: Aside,
+    /// Jobs of this run as far as they are known: those done before the last look at the bucket and those due then.
+    pub(crate) jobs_known: AtomicU64,
 }
 
 impl Compactor {
@@ -91,7 +95,19 @@ impl Compactor {
             stop: Stop::default(),
             not_compacted: Aside::default(),
             not_downsampled: Aside::default(),
+            jobs_known: AtomicU64::new(0),
         })
+    }
+
+    /// How far the run is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let done = self.journal.jobs();
+        let known = self.jobs_known.load(Ordering::Relaxed);
+        Progress {
+            done,
+            known: known.max(done),
+        }
     }
 
     /// The present.

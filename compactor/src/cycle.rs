@@ -4,6 +4,7 @@
 //! stop end a run early.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use futures::StreamExt as _;
 
@@ -34,6 +35,7 @@ async fn everything(compactor: &Compactor) -> Result<()> {
     if compactor.config.downsample {
         for _ in 0..DOWNSAMPLING_PASSES {
             let view = look(compactor, &mut syncer).await?;
+            show_progress(compactor, &view);
             crate::downsample::run::pass(compactor, &view).await?;
         }
     }
@@ -110,6 +112,7 @@ async fn compact_all(compactor: &Compactor, syncer: &mut Syncer) -> Result<()> {
         let view = look(compactor, syncer).await?;
         clean::delete_marked(compactor, &view).await?;
         clean::mark_garbage(compactor, &view).await?;
+        show_progress(compactor, &view);
         let mut groups = group::groups(view.blocks.values().cloned());
         groups.retain(|group| group.blocks.len() > 1 && !given_up.contains(&group.key));
         let steps = step_all(compactor, &view, &groups).await?;
@@ -157,6 +160,9 @@ fn show_progress(compactor: &Compactor, view: &View) {
     };
     let expired =
         retention::expired(view.blocks.values(), &config.retention, compactor.now()).len();
+    let left = due.compactions + downsample as u64;
+    let known = compactor.progress().done + left;
+    compactor.jobs_known.store(known, Ordering::Relaxed);
     let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     metrics.todo_compactions.set(gauge(due.compactions));
     metrics.todo_compaction_blocks.set(gauge(due.blocks));

@@ -1,4 +1,4 @@
-//! How much is left to do, for the gauges; pure.
+//! How much is left to do, for the gauges and for whoever watches; pure.
 //!
 //! Plays the compactions of all groups through on their metas, as Thanos does: plan by the base rule, replace the planned blocks by
 //! the one that they would become, until nothing is planned.
@@ -11,6 +11,15 @@ use tsdb::meta::BlockMeta;
 
 use crate::group::Group;
 use crate::plan::{Candidate, Planner};
+
+/// How far a run is. What is due is seen anew at each look at the bucket, so `known` may grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Jobs done.
+    pub done: u64,
+    /// Jobs done and jobs known to be due.
+    pub known: u64,
+}
 
 /// Compactions that are due, one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -186,6 +186,12 @@ impl Journal {
         self.lock().failures.push(finding);
     }
 
+    /// Jobs written down so far.
+    #[must_use]
+    pub fn jobs(&self) -> u64 {
+        self.lock().jobs.len() as u64
+    }
+
     /// What is written so far.
     #[must_use]
     pub fn end(&self, now: Millis) -> Report {

@@ -25,10 +25,18 @@ use super::Outcome;
 use super::open::{self, System, Usage};
 use crate::cli::compact::{CompactFlags, DedupFunc, Discovery};
 use crate::cli::shared::{HashFunc, RetentionFlags};
+use crate::progress::Bar;
 use crate::{clock, shutdown};
+
+/// How often a bar is drawn anew: often enough for an eye, too seldom to cost anything.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Compacts, downsamples and cleans until nothing is due.
 pub(super) fn run(flags: &CompactFlags) -> anyhow::Result<Outcome> {
+    let places = [&flags.report, &flags.metrics_file];
+    for path in places.into_iter().flatten() {
+        check_place(path)?;
+    }
     let opened = open::opened(&flags.objstore)?;
     let config = config(flags)?;
     let mut registry = Registry::default();
@@ -36,7 +44,7 @@ pub(super) fn run(flags: &CompactFlags) -> anyhow::Result<Outcome> {
     let metrics = Metrics::register(&mut registry);
     let report = open::block_on(async {
         let compactor = begin(open::writable(opened).await?, config, metrics)?;
-        anyhow::Ok(cycle::run(&compactor).await?)
+        anyhow::Ok(watched(&compactor, cycle::run(&compactor)).await?)
     })?;
     if let Some(path) = &flags.metrics_file {
         let mut text = String::new();
@@ -55,9 +63,28 @@ pub(super) fn run(flags: &CompactFlags) -> anyhow::Result<Outcome> {
 /// A compactor that stops where a signal asks for it.
 pub(super) fn begin(bucket: Bucket, config: Config, metrics: Metrics) -> anyhow::Result<Compactor> {
     let holder = format!("stratal, process {}", std::process::id());
-    let mut compactor = Compactor::begin(bucket, config, Arc::new(System), metrics, &holder)?;
+    let begun = Compactor::begin(bucket, config, Arc::new(System), metrics, &holder);
+    let mut compactor = begun.map_err(|error| match error {
+        compactor::Error::Config(text) => Usage(text).into(),
+        other => anyhow::Error::from(other),
+    })?;
     compactor.stop = Stop::new(shutdown::flag());
     Ok(compactor)
+}
+
+/// Carries a run on, with a bar of its jobs for whoever watches.
+pub(super) async fn watched<T>(compactor: &Compactor, run: impl Future<Output = T>) -> T {
+    let bar = Bar::start("compact and downsample", 0);
+    let mut run = std::pin::pin!(run);
+    loop {
+        tokio::select! {
+            done = &mut run => return done,
+            () = tokio::time::sleep(LOOK_EVERY) => {
+                let progress = compactor.progress();
+                bar.show(progress.done, progress.known);
+            }
+        }
+    }
 }
 
 /// Says in one line what a run came to.
@@ -128,6 +155,18 @@ pub(super) fn retention(flags: &RetentionFlags) -> Retention {
 /// A number of things done side by side.
 pub(super) fn at_least_one(flag: &str, value: usize) -> anyhow::Result<NonZeroUsize> {
     NonZeroUsize::new(value).ok_or_else(|| Usage(format!("--{flag} must be at least 1")).into())
+}
+
+/// Complains before hours of work, not after them, where a result could not be written.
+fn check_place(path: &Path) -> anyhow::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let there = dir.is_none_or(Path::is_dir) && !path.is_dir();
+    anyhow::ensure!(
+        there,
+        "write {}: not a file in a directory that exists",
+        path.display()
+    );
+    Ok(())
 }
 
 /// Writes beside the place and renames, so that a reader never sees half a file.

@@ -195,7 +195,11 @@ fn open_filesystem(yaml: &str, prefix: &str, secrets: &Secrets) -> anyhow::Resul
     let config = yaml::read::<Filesystem>(yaml)?.config;
     let directory = config.and_then(|config| config.directory);
     let directory = yaml::required(directory, "FILESYSTEM", "directory")?;
-    let mut bucket = Bucket::open_local(Path::new(&directory), prefix).context("open bucket")?;
+    let path = Path::new(&directory);
+    if path.exists() && !path.is_dir() {
+        bail!("config.directory: {directory} is not a directory");
+    }
+    let mut bucket = Bucket::open_local(path, prefix).context("open bucket")?;
     let metrics = Metrics::new(&format!("fs: {directory}"));
     bucket.store = Arc::new(Instrumented {
         inner: bucket.store,

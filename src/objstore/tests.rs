@@ -171,6 +171,10 @@ fn what_cannot_be_honoured_is_refused_with_its_place() {
         "/no/where not found",
     );
     refused(
+        "type: FILESYSTEM\nconfig: {directory: /dev/null}\n",
+        "/dev/null is not a directory",
+    );
+    refused(
         "type: FILESYSTEM\nconfig:\n  directory: $(NONE)\n",
         "line 3: $(NONE) is not",
     );

@@ -1,8 +1,8 @@
 //! Is everything still there? The bucket against what was generated.
 //!
 //! 1. Every block keeps every promise of its format.
-//! 2. Raw: each series of each block has only samples that one of the replicas scraped, in order, and at least as many
-//!    as the replica with fewer ([`SWITCHES_PER_MILLE`] less, since deduplication pauses where it changes sides).
+//! 2. Raw: each series of each block has exactly the times that [`super::penalty`] chooses among those of both replicas, each
+//!    with a value that a replica scraped then.
 //! 3. Downsampled: the counts of each series add up to its raw samples of the same range.
 
 use std::collections::BTreeMap;
@@ -22,11 +22,9 @@ use tsdb::sample::{Sample, Value};
 use tsdb::segment::SegmentReader;
 use tsdb::time::TimeRange;
 
-use super::make::Fleet;
+use super::make::{self, Fleet};
+use super::penalty;
 use crate::progress::Bar;
-
-/// Samples that deduplication may leave out, of a thousand.
-const SWITCHES_PER_MILLE: usize = 20;
 
 /// What was checked.
 pub(super) struct Checked {
@@ -39,7 +37,7 @@ impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "checked: {} blocks are sound, each of {} raw samples is one that a replica scraped,\n\
+            "checked: {} blocks are sound, the {} raw samples are those of the replicas, deduplicated,\n\
              and the counts of {} downsampled blocks add up to them",
             self.blocks, self.raw_samples, self.downsampled
         )
@@ -109,34 +107,48 @@ fn raw(fleet: &Fleet, dir: &Path, range: TimeRange) -> anyhow::Result<Vec<u64>> 
 }
 
 fn compare(scraped: &[Series<'_>], range: TimeRange, got: &[Sample]) -> anyhow::Result<()> {
-    let mut union: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
-    let mut fewest = usize::MAX;
+    let mut values: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
     let (mut ts, mut vs) = (Vec::new(), Vec::new());
-    for one in scraped {
-        ts.clear();
-        vs.clear();
-        one.fill(range, &mut ts, &mut vs);
-        fewest = fewest.min(ts.len());
-        for (t, v) in ts.iter().zip(&vs) {
-            union.entry(*t).or_default().push(v.to_bits());
+    let mut rest = got;
+    let mut start = range.min;
+    while start < range.max {
+        // Uploaded blocks were merged pair by pair before anything else.
+        let window = TimeRange::new(start, start.saturating_add(make::BLOCK));
+        start = window.max;
+        let mut replicas = Vec::new();
+        for one in scraped {
+            ts.clear();
+            vs.clear();
+            one.fill(window, &mut ts, &mut vs);
+            for (t, v) in ts.iter().zip(&vs) {
+                values.entry(*t).or_default().push(v.to_bits());
+            }
+            replicas.push(ts.clone());
         }
+        let (inside, behind) =
+            rest.split_at(rest.partition_point(|sample| sample.t < window.max.0));
+        rest = behind;
+        let times: Vec<i64> = inside.iter().map(|sample| sample.t).collect();
+        let [a, b] = replicas.as_slice() else {
+            anyhow::bail!("{} replicas instead of two", replicas.len());
+        };
+        // Which of two that begin together comes first depends on the names of the blocks.
+        let known = times == penalty::merged(a, b) || times == penalty::merged(b, a);
+        ensure!(
+            known,
+            "{} samples from {} on are not those that deduplication leaves",
+            times.len(),
+            window.min.0
+        );
     }
-    ensure!(got.is_sorted_by(|a, b| a.t < b.t), "samples out of order");
+    ensure!(rest.is_empty(), "samples behind the end of the block");
     for sample in got {
         let Value::Float(value) = &sample.value else {
             anyhow::bail!("a histogram at {} was not generated", sample.t);
         };
-        let known = union
-            .get(&sample.t)
-            .is_some_and(|values| values.contains(&value.to_bits()));
-        ensure!(known, "sample {value} at {} was not scraped", sample.t);
+        let scraped = values[&sample.t].contains(&value.to_bits());
+        ensure!(scraped, "sample {value} at {} was not scraped", sample.t);
     }
-    let enough = fewest - fewest * SWITCHES_PER_MILLE / 1000;
-    ensure!(
-        got.len() >= enough,
-        "{} samples are left of {fewest}",
-        got.len()
-    );
     Ok(())
 }
 

@@ -23,7 +23,8 @@ use crate::{clock, shutdown};
 pub(super) const REPLICA_LABEL: &str = "replica";
 const REPLICAS: [&str; 2] = ["a", "b"];
 const INTERVAL: Millis = Millis(60_000);
-const BLOCK: Millis = Millis(2 * Millis::HOUR.0);
+/// Length of the uploaded blocks.
+pub(super) const BLOCK: Millis = Millis(2 * Millis::HOUR.0);
 const BLOCKS_PER_DAY: u32 = 12;
 /// A multiple of two weeks since 1970: 2023-11-09T00:00:00Z.
 const START: Millis = Millis(1_699_488_000_000);

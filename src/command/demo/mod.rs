@@ -9,6 +9,7 @@
 
 mod check;
 mod make;
+mod penalty;
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -29,7 +30,7 @@ use tsdb::time::Millis;
 
 use super::{Outcome, compact, open};
 use crate::cli::demo::DemoFlags;
-use crate::output;
+use crate::output::{self, GOOD, HEADING};
 
 /// Says that a directory, or the blocks of a bucket, may be replaced.
 const MARKER: &str = "made-by-stratal-demo";
@@ -52,17 +53,21 @@ pub(super) fn run(flags: &DemoFlags) -> anyhow::Result<Outcome> {
     let fleet = make::Fleet::new(flags.small)?;
     output::text(&fleet.describe())?;
     make::upload(&fleet, &bucket, &dir.join("server"))?;
-    output::text("\nbefore\n")?;
+    output::styled(HEADING, "\nbefore\n")?;
     show(&open::block_on(metas(&bucket))??)?;
     let metrics = Metrics::register(&mut Registry::default());
     let compactor = compact::begin(bucket.clone(), config(dir.join("scratch")), metrics)?;
-    let report = open::block_on(async {
+    let work = async {
         cycle::run(&compactor).await?;
         // The last sources are marked; without a delay they can go at once.
         cycle::cleanup(&compactor).await
-    })??;
+    };
+    let report = open::block_on(compact::watched(&compactor, work))??;
     let after = open::block_on(metas(&bucket))??;
-    output::text("\nafter compaction, deduplication and downsampling\n")?;
+    output::styled(
+        HEADING,
+        "\nafter compaction, deduplication and downsampling\n",
+    )?;
     show(&after)?;
     let outcome = compact::finish(&report);
     if outcome != Outcome::Done {
@@ -72,7 +77,7 @@ pub(super) fn run(flags: &DemoFlags) -> anyhow::Result<Outcome> {
         open::block_on(fetch(&bucket, &after, &root))??;
     }
     let checked = check::run(&fleet, &root, &after)?;
-    output::text(&format!("\n{checked}\n"))?;
+    output::styled(GOOD, &format!("\n{checked}\n"))?;
     suggest(flags, &dir, &after)?;
     Ok(Outcome::Done)
 }
