@@ -55,6 +55,88 @@ fn flags_that_contradict_each_other_exit_with_two() {
     }
 }
 
+/// A mistake in a value is found before the bucket or the block is looked for, and the right form is said.
+#[test]
+fn bad_values_exit_with_two_and_say_what_is_right() {
+    fn check(line: &str, says: &str) {
+        let output = check_exit(line, 2);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains(says), "stratal {line}: {errors}");
+        assert!(output.stdout.is_empty(), "stratal {line}");
+    }
+    check("bucket ls -o nope", "wide, json, table, csv, tsv");
+    check("bucket ls -o {{.Nope}}", "no field .Nope");
+    check("bucket ls -o {{.ULID", "no }} after {{");
+    check("bucket inspect -l a=b", "with the quotes");
+    check("bucket verify --id=zz", "is not a ULID");
+    check("bucket verify -i zzz", "index_known_issues");
+    let mark = "bucket mark --marker=no-compact-mark.json";
+    check(&format!("{mark} --details=x --id=zz"), "is not a ULID");
+    let block = "01KYD4MZF8XNC7NH16TSFAC001";
+    check(&format!("{mark} --details= --id={block}"), "--details");
+    check("block dump --match {a= /no/where", "--match");
+    check("block generate --churn=101 --out=/no/where", "from 0 to 100");
+    check("block generate --interval=0s --out=/no/where", "more than 0");
+    check("block generate --targets=0 --out=/no/where", "generator");
+    check("block import --openmetrics=x --out=/no/where --block-duration=0s", "--block-duration");
+    check("block compact --segment-size=0 --out=/no/where /no/block", "--segment-size");
+}
+
+#[test]
+fn a_configuration_given_twice_exits_with_two() {
+    let dir = tempfile::tempdir().unwrap();
+    let bucket = format!(
+        "--objstore.config={{type: FILESYSTEM, config: {{directory: {}}}}}",
+        dir.path().display()
+    );
+    for arguments in [
+        vec!["compact", &bucket, "--objstore.config-file=x"],
+        vec!["bucket", &bucket, "ls", "--objstore.config-file=x"],
+        vec![
+            "bucket",
+            "ls",
+            &bucket,
+            "--selector.relabel-config=[]",
+            "--selector.relabel-config-file=x",
+        ],
+    ] {
+        let output = stratal(&arguments);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+        assert!(errors.contains("give one of them"), "{errors}");
+    }
+}
+
+#[test]
+fn blocks_of_mixed_resolutions_are_one_error_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = |line: &str| {
+        let output = check_exit(&format!("block {line} --out {}", dir.path().display()), 0);
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let raw = make("generate --targets=1 --blocks=1 --interval=60s");
+    let coarse = make(&format!("downsample --resolution=5m {raw}"));
+    let out = dir.path().join("out");
+    let output = check_exit(
+        &format!("block compact --out {} {raw} {coarse}", out.display()),
+        1,
+    );
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    assert!(errors.contains("compact each resolution alone"), "{errors}");
+}
+
+#[test]
+fn a_block_that_is_not_there_is_a_failure_and_named_once() {
+    for tool in ["verify", "analyze", "dump", "digest"] {
+        let output = check_exit(&format!("block {tool} /no/where"), 1);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(errors.matches("/no/where").count(), 1, "{tool}: {errors}");
+        assert!(errors.contains("not found"), "{tool}: {errors}");
+        assert!(output.stdout.is_empty(), "{tool}");
+    }
+}
+
 #[test]
 fn a_misspelt_command_gets_a_suggestion() {
     let output = check_exit("completion bash", 2);

@@ -71,7 +71,7 @@ pub fn label(text: &str) -> Result<(String, String)> {
             )
         })
     });
-    parsed.ok_or_else(|| Error::Invalid(format!("{text:?} is not a label like name=\"value\"")))
+    parsed.ok_or_else(|| Error::Invalid("write name=\"value\", with the quotes".to_owned()))
 }
 
 /// Looks at the blocks of a bucket.

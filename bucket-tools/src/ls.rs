@@ -38,8 +38,9 @@ impl Form {
     /// Understands the value of `--output`.
     ///
     /// # Errors
-    /// Where it is neither a form nor a template.
+    /// Where it is neither a form nor a template with a field in it.
     pub fn parse(text: &str) -> Result<Self> {
+        let names = "write wide, json, table, csv, tsv, or field paths like '{{.ULID}} {{.Thanos.Labels}}'";
         Ok(Self(match text {
             "" => Kind::Names,
             "wide" => Kind::Wide,
@@ -47,6 +48,7 @@ impl Form {
             "table" => Kind::Table(Format::Table),
             "csv" => Kind::Table(Format::Csv),
             "tsv" => Kind::Table(Format::Tsv),
+            _ if !text.contains("{{") => return Err(Error::Invalid(names.to_owned())),
             _ => Kind::Template(Template::parse(text).map_err(Error::Invalid)?),
         }))
     }
@@ -98,4 +100,20 @@ fn wide(meta: &BlockMeta) -> String {
         meta.compaction.level,
         meta.resolution().0,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_form_is_refused_with_those_that_are() {
+        for sound in ["", "wide", "json", "table", "csv", "tsv", "{{.ULID}}"] {
+            assert!(Form::parse(sound).is_ok(), "{sound}");
+        }
+        let error = Form::parse("nope").unwrap_err().to_string();
+        assert!(error.contains("wide, json, table"), "{error}");
+        let error = Form::parse("{{.Nope}}").unwrap_err().to_string();
+        assert!(error.contains("no field .Nope"), "{error}");
+    }
 }

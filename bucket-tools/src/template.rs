@@ -5,6 +5,17 @@
 
 use tsdb::meta::{BlockMeta, ThanosMeta};
 
+/// Fields that an error names, of the many.
+const KNOWN: [&str; 7] = [
+    "ULID",
+    "MinTime",
+    "MaxTime",
+    "Stats.NumSeries",
+    "Compaction.Level",
+    "Thanos.Labels",
+    "Thanos.Downsample.Resolution and so on",
+];
+
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
@@ -26,11 +37,9 @@ impl Template {
         while let Some((before, after)) = rest.split_once("{{") {
             let (action, after) = after
                 .split_once("}}")
-                .ok_or_else(|| format!("template {text:?}: no }}}} after {{{{"))?;
+                .ok_or_else(|| "there is no }} after {{".to_owned())?;
             let path = action.trim().strip_prefix('.').ok_or_else(|| {
-                format!(
-                    "template {text:?}: {{{{{action}}}}} is not a field path like {{{{.ULID}}}}"
-                )
+                format!("{{{{{action}}}}} is not a field path like {{{{.ULID}}}}")
             })?;
             parts.push(Part::Text(before.to_owned()));
             parts.push(Part::Path(path.split('.').map(str::to_owned).collect()));
@@ -53,10 +62,11 @@ impl Template {
                 Part::Text(part) => text.push_str(part),
                 Part::Path(path) => {
                     let names: Vec<&str> = path.iter().map(String::as_str).collect();
-                    let value = field(meta, &names);
-                    text.push_str(
-                        &value.ok_or_else(|| format!("can't evaluate field {}", path.join(".")))?,
-                    );
+                    let value = field(meta, &names).ok_or_else(|| {
+                        let name = path.join(".");
+                        format!("there is no field .{name}; there are .{}", KNOWN.join(", ."))
+                    })?;
+                    text.push_str(&value);
                 }
             }
         }

@@ -6,9 +6,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use tsdb::matcher::{Matcher, parse_selector};
 use tsdb::time::Millis;
 
 use super::value;
+
+/// What a series must match, all of it.
+pub(crate) type Selector = Vec<Matcher>;
 
 /// The tools for block directories, in the order of the help text.
 #[derive(Debug, Subcommand)]
@@ -62,7 +66,7 @@ pub(crate) struct CompactBlocksFlags {
     #[arg(long, value_name = "FUNC", value_enum)]
     pub(crate) dedup_func: Option<Dedup>,
     /// Size at which chunk files are cut.
-    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = value::bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = value::positive_bytes)]
     pub(crate) segment_size: u64,
     /// Block directories.
     #[arg(value_name = "BLOCK", required = true)]
@@ -141,8 +145,8 @@ pub(crate) struct AnalyzeFlags {
 #[derive(Debug, Args)]
 pub(crate) struct DumpFlags {
     /// Only series that match, like `{job="node",instance=~"a.*"}`; repeat it for more.
-    #[arg(long = "match", value_name = "SELECTOR")]
-    pub(crate) selector: Vec<String>,
+    #[arg(long = "match", value_name = "SELECTOR", value_parser = parse_selector)]
+    pub(crate) selector: Vec<Selector>,
     /// First time: milliseconds or RFC 3339.
     #[arg(long, value_name = "TIME", value_parser = value::millis_or_rfc3339, allow_hyphen_values = true)]
     pub(crate) min_time: Option<Millis>,
@@ -164,7 +168,7 @@ pub(crate) struct ImportFlags {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Length of a block.
-    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = value::millis)]
+    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = value::positive_millis)]
     pub(crate) block_duration: Millis,
     /// Label to add to every series; repeat it for several.
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
@@ -193,19 +197,19 @@ pub(crate) struct GenerateFlags {
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) targets: u32,
     /// Time between two scrapes.
-    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = value::millis)]
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = value::positive_millis)]
     pub(crate) interval: Millis,
     /// Blocks, end to end; without it 11, or as many as the shape says.
     #[arg(long, value_name = "N")]
     pub(crate) blocks: Option<u32>,
     /// Length of a block.
-    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = value::millis)]
+    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = value::positive_millis)]
     pub(crate) block_duration: Millis,
     /// First time of the first block: milliseconds or RFC 3339.
     #[arg(long, value_name = "TIME", default_value = "2023-11-15T00:00:00Z", value_parser = value::millis_or_rfc3339, allow_hyphen_values = true)]
     pub(crate) start: Millis,
     /// Percentage of targets replaced where a block ends.
-    #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
     pub(crate) churn: f64,
     /// Which of a group of equal scrapers this is: same values, other times.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -230,4 +234,11 @@ fn label(text: &str) -> Result<(String, String), String> {
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
     Ok((name.to_owned(), quoted.unwrap_or(value).to_owned()))
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| (0.0..=100.0).contains(number))
+        .ok_or_else(|| "write a percentage, from 0 to 100".to_owned())
 }

@@ -6,9 +6,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bucket_tools::inspect;
-use clap::builder::PossibleValuesParser;
+use bucket_tools::{inspect, ls, verify};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, Subcommand, ValueEnum};
+use tsdb::id::BlockId;
 use tsdb::time::Millis;
 
 use super::shared::{self, HashFunc, ObjstoreFlags, RetentionFlags, SelectorFlags, TimeFlags};
@@ -60,9 +61,10 @@ pub(crate) struct LsFlags {
         long,
         value_name = "FORM",
         default_value = "",
-        hide_default_value = true
+        hide_default_value = true,
+        value_parser = ls::Form::parse
     )]
-    pub(crate) output: String,
+    pub(crate) output: ls::Form,
     /// Leave out blocks that are marked for deletion.
     #[arg(long)]
     pub(crate) exclude_delete: bool,
@@ -75,8 +77,8 @@ pub(crate) struct LsFlags {
 #[derive(Debug, Args)]
 pub(crate) struct InspectFlags {
     /// Only blocks with this external label; repeat it for several.
-    #[arg(short = 'l', long, value_name = "NAME=\"VALUE\"")]
-    pub(crate) selector: Vec<String>,
+    #[arg(short = 'l', long, value_name = "NAME=\"VALUE\"", value_parser = inspect::label)]
+    pub(crate) selector: Vec<(String, String)>,
     /// Columns to sort by, the first first.
     #[arg(long, value_name = "COLUMN", default_values = inspect::SORT_DEFAULT, value_parser = sort_columns())]
     pub(crate) sort_by: Vec<String>,
@@ -135,11 +137,11 @@ pub(crate) enum Form {
 #[derive(Debug, Args)]
 pub(crate) struct VerifyFlags {
     /// Only these blocks.
-    #[arg(long, value_name = "ULID")]
-    pub(crate) id: Vec<String>,
+    #[arg(long, value_name = "ULID", value_parser = BlockId::parse)]
+    pub(crate) id: Vec<BlockId>,
     /// Only these checks, by Thanos' names: index_known_issues, overlapped_blocks, duplicated_compaction.
-    #[arg(short = 'i', long, value_name = "ISSUE")]
-    pub(crate) issues: Vec<String>,
+    #[arg(short = 'i', long, value_name = "ISSUE", value_parser = verify::Check::parse)]
+    pub(crate) issues: Vec<verify::Check>,
     /// How to print it.
     #[command(flatten)]
     pub(crate) table: TableFlags,
@@ -174,13 +176,13 @@ pub(crate) struct BackupFlags {
 #[derive(Debug, Args)]
 pub(crate) struct MarkFlags {
     /// Block to mark; repeat it for several.
-    #[arg(long, value_name = "ULID", required = true)]
-    pub(crate) id: Vec<String>,
+    #[arg(long, value_name = "ULID", required = true, value_parser = BlockId::parse)]
+    pub(crate) id: Vec<BlockId>,
     /// Which mark.
     #[arg(long, value_name = "FILE", value_enum)]
     pub(crate) marker: Marker,
     /// Why, for whoever finds it.
-    #[arg(long, value_name = "TEXT", required_unless_present = "remove")]
+    #[arg(long, value_name = "TEXT", required_unless_present = "remove", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) details: Option<String>,
     /// Remove the mark.
     #[arg(long)]

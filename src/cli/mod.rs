@@ -61,13 +61,13 @@ pub(crate) struct LogFlags {
 /// Severity of log lines.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum LogLevel {
-    /// What wakes someone.
+    /// What failed, or needs a person.
     Error,
-    /// What will.
+    /// What may.
     Warn,
-    /// A block's life.
+    /// What becomes of each block.
     Info,
-    /// Ours.
+    /// Each step.
     Debug,
 }
 

@@ -11,7 +11,6 @@ use super::value;
 
 /// Where the bucket is.
 #[derive(Debug, Args)]
-#[group(id = "objstore", multiple = false)]
 pub(crate) struct ObjstoreFlags {
     /// Path to a YAML file with the object store configuration; its form is Thanos'.
     #[arg(
@@ -38,15 +37,14 @@ pub(crate) struct SelectorFlags {
     #[arg(
         long = "selector.relabel-config-file",
         value_name = "FILE",
-        conflicts_with = "selector_relabel_config",
-        help_heading = "Bucket"
+        help_heading = "Which blocks"
     )]
     pub(crate) selector_relabel_config_file: Option<PathBuf>,
     /// The same rules as content, instead of a file.
     #[arg(
         long = "selector.relabel-config",
         value_name = "YAML",
-        help_heading = "Bucket"
+        help_heading = "Which blocks"
     )]
     pub(crate) selector_relabel_config: Option<String>,
 }
@@ -69,10 +67,10 @@ pub(crate) struct RetentionFlags {
 #[derive(Debug, Args)]
 pub(crate) struct TimeFlags {
     /// Start of the time range of blocks to look at: RFC 3339, Unix seconds, or relative to now like -2w.
-    #[arg(long = "min-time", value_name = "TIME", default_value = "0000-01-01T00:00:00Z", value_parser = value::moment, allow_hyphen_values = true, help_heading = "Bucket")]
+    #[arg(long = "min-time", value_name = "TIME", default_value = "0000-01-01T00:00:00Z", value_parser = value::moment, allow_hyphen_values = true, help_heading = "Which blocks")]
     pub(crate) min_time: value::Moment,
     /// End of the time range of blocks to look at.
-    #[arg(long = "max-time", value_name = "TIME", default_value = "9999-12-31T23:59:59Z", value_parser = value::moment, allow_hyphen_values = true, help_heading = "Bucket")]
+    #[arg(long = "max-time", value_name = "TIME", default_value = "9999-12-31T23:59:59Z", value_parser = value::moment, allow_hyphen_values = true, help_heading = "Which blocks")]
     pub(crate) max_time: value::Moment,
 }
 

@@ -61,6 +61,23 @@ pub(crate) fn millis(text: &str) -> Result<Millis, String> {
         .map_err(|_error| format!("{text} is too long"))
 }
 
+/// The same, and longer than nothing.
+pub(crate) fn positive_millis(text: &str) -> Result<Millis, String> {
+    let length = millis(text)?;
+    let is_positive = length.0 > 0;
+    is_positive.then_some(length).ok_or_else(more_than_zero)
+}
+
+/// A number of bytes that is not zero.
+pub(crate) fn positive_bytes(text: &str) -> Result<u64, String> {
+    let size = bytes(text)?;
+    (size > 0).then_some(size).ok_or_else(more_than_zero)
+}
+
+fn more_than_zero() -> String {
+    "must be more than 0".to_owned()
+}
+
 /// A number of bytes; `KB`, `MB`, `GB`, `TB` are powers of 1024 like `KiB` and so on.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let bad = || format!("not a size: {text:?} (write 250MB, 2GB)");

@@ -15,7 +15,6 @@ use compactor::metrics::Metrics;
 use compactor::{Compactor, Report, cycle};
 use prometheus_client::registry::Registry;
 use tsdb::bucket::Bucket;
-use tsdb::id::BlockId;
 use tsdb::time::Interval;
 
 use super::open::{self, Usage};
@@ -50,7 +49,6 @@ pub(super) fn run(flags: &BucketFlags) -> anyhow::Result<Outcome> {
 }
 
 fn list(bucket: &Bucket, flags: &LsFlags) -> anyhow::Result<Outcome> {
-    let form = ls::Form::parse(&flags.output)?;
     let selection = Selection {
         times: Some(times(&flags.time)),
         relabel: Some(open::selector(&flags.selector)?),
@@ -60,17 +58,16 @@ fn list(bucket: &Bucket, flags: &LsFlags) -> anyhow::Result<Outcome> {
     let mut text = Vec::new();
     within(
         flags.limit.timeout,
-        ls::run(bucket, &selection, &form, &mut text),
+        ls::run(bucket, &selection, &flags.output, &mut text),
     )??;
     output::stdout(|out| Ok(out.write_all(&text)?))?;
     Ok(Outcome::Done)
 }
 
 fn look(bucket: &Bucket, flags: &InspectFlags) -> anyhow::Result<Outcome> {
-    let labels = flags.selector.iter().map(|text| inspect::label(text));
     let format = format(flags.table.output);
     let options = inspect::Options {
-        labels: labels.collect::<Result<_, _>>()?,
+        labels: flags.selector.clone(),
         sort_by: flags.sort_by.clone(),
         with_marks: matches!(format, Format::Wide | Format::Json),
         ..inspect::Options::default()
@@ -85,18 +82,15 @@ fn check(bucket: &Bucket, flags: &VerifyFlags) -> anyhow::Result<Outcome> {
         let text = "--repair is refused: look at what is found, and take a block out with 'stratal bucket mark'";
         return Err(Usage(text.to_owned()).into());
     }
-    let checks = flags.issues.iter().map(|name| verify::Check::parse(name));
-    let checks: Vec<verify::Check> = checks.collect::<Result<_, _>>()?;
     let scratch = Scratch::new("verify")?;
     let options = verify::Options {
         selection: Selection {
-            ids: ids(&flags.id)?.into_iter().collect(),
+            ids: flags.id.iter().copied().collect(),
             ..Selection::default()
         },
-        checks: if checks.is_empty() {
-            verify::Check::ALL.to_vec()
-        } else {
-            checks
+        checks: match flags.issues.as_slice() {
+            [] => verify::Check::ALL.to_vec(),
+            some => some.to_vec(),
         },
         work_dir: scratch.0.clone(),
         concurrency: VERIFY_CONCURRENCY,
@@ -126,7 +120,7 @@ fn check(bucket: &Bucket, flags: &VerifyFlags) -> anyhow::Result<Outcome> {
 
 fn put_mark(bucket: &Bucket, flags: &MarkFlags) -> anyhow::Result<Outcome> {
     let options = mark::Options {
-        ids: ids(&flags.id)?,
+        ids: flags.id.clone(),
         kind: match flags.marker {
             Marker::Deletion => tsdb::mark::MarkKind::Deletion,
             Marker::NoCompact => tsdb::mark::MarkKind::NoCompact,
@@ -207,11 +201,6 @@ fn tool_config(
 fn times(flags: &TimeFlags) -> Interval {
     let now = clock::now();
     Interval::new(flags.min_time.resolve(now), flags.max_time.resolve(now))
-}
-
-fn ids(texts: &[String]) -> anyhow::Result<Vec<BlockId>> {
-    let ids = texts.iter().map(|text| BlockId::parse(text));
-    Ok(ids.collect::<tsdb::Result<_>>()?)
 }
 
 fn format(form: Form) -> Format {

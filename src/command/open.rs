@@ -25,7 +25,8 @@ pub(crate) struct Usage(pub(crate) String);
 /// The bucket that the flags name, with its surroundings.
 pub(super) fn opened(flags: &ObjstoreFlags) -> anyhow::Result<Opened> {
     let file = flags.objstore_config_file.as_deref();
-    let Some(yaml) = content(file, flags.objstore_config.as_deref())? else {
+    let text = flags.objstore_config.as_deref();
+    let Some(yaml) = content("objstore.config", file, text)? else {
         let text = "which bucket? give --objstore.config-file=FILE or --objstore.config=YAML";
         return Err(Usage(text.to_owned()).into());
     };
@@ -55,9 +56,9 @@ pub(super) async fn writable(opened: Opened) -> anyhow::Result<Bucket> {
 /// The rules that keep or drop blocks; none keep all.
 pub(super) fn selector(flags: &SelectorFlags) -> anyhow::Result<Relabel> {
     let file = flags.selector_relabel_config_file.as_deref();
-    let yaml = content(file, flags.selector_relabel_config.as_deref())?;
-    let yaml = yaml.filter(|yaml| !yaml.trim().is_empty());
-    let Some(yaml) = yaml else {
+    let text = flags.selector_relabel_config.as_deref();
+    let yaml = content("selector.relabel-config", file, text)?;
+    let Some(yaml) = yaml.filter(|yaml| !yaml.trim().is_empty()) else {
         return Ok(Relabel::default());
     };
     let configs: Vec<RelabelConfig> =
@@ -65,13 +66,19 @@ pub(super) fn selector(flags: &SelectorFlags) -> anyhow::Result<Relabel> {
     Relabel::new(&configs, Actions::Selector).context("selector relabel configuration")
 }
 
-/// A configuration that comes as a file or as content.
-fn content(file: Option<&Path>, text: Option<&str>) -> anyhow::Result<Option<String>> {
-    let Some(path) = file else {
-        return Ok(text.map(str::to_owned));
-    };
-    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-    Ok(Some(text))
+/// A configuration that comes as a file or as content; empty content is none, as in Thanos.
+fn content(flag: &str, file: Option<&Path>, text: Option<&str>) -> anyhow::Result<Option<String>> {
+    match (file, text.filter(|text| !text.is_empty())) {
+        (Some(_), Some(_)) => {
+            let text = format!("--{flag}-file and --{flag} say the same thing: give one of them");
+            Err(Usage(text).into())
+        }
+        (Some(path), None) => {
+            let text = fs::read_to_string(path);
+            Ok(Some(text.with_context(|| format!("read {}", path.display()))?))
+        }
+        (None, text) => Ok(text.map(str::to_owned)),
+    }
 }
 
 /// Runs `work` on an event loop of its own.

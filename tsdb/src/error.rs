@@ -43,17 +43,17 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
     /// The operating system refused.
-    #[error("{action} failed")]
+    #[error("{action} failed{}", advice(source))]
     Io {
         /// What was tried: `read`, `rename`.
         action: &'static str,
         /// Why it failed.
         source: io::Error,
     },
-    /// The object store refused.
+    /// The object store refused. Its text tells its own causes, so they are not a chain here.
     #[cfg(feature = "bucket")]
-    #[error("object store refused")]
-    Store(#[source] Box<object_store::Error>),
+    #[error("object store refused{todo}: {source}", todo = system(.0).map_or("", advice), source = .0)]
+    Store(Box<object_store::Error>),
     /// A failure inside a named place.
     #[error("{place}")]
     In {
@@ -147,12 +147,10 @@ impl Error {
     /// An I/O failure during `action` on `path`.
     #[must_use]
     pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        let inner = if source.kind() == io::ErrorKind::NotFound {
-            Self::NotFound(path.display().to_string())
-        } else {
-            Self::Io { action, source }
-        };
-        inner.at(path.display())
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NotFound(path.display().to_string()),
+            _ => Self::Io { action, source }.at(path.display()),
+        }
     }
 
     /// This failure, inside `place`.
@@ -212,10 +210,25 @@ impl From<object_store::Error> for Error {
     }
 }
 
+/// What to do about a refusal that comes again until someone does something.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            ", make room and run it again"
+        }
+        io::ErrorKind::FileTooLarge => ", allow larger files (ulimit -f) and run it again",
+        io::ErrorKind::PermissionDenied => ", run it as someone who may",
+        io::ErrorKind::ReadOnlyFilesystem => ", give a directory that can be written",
+        _ => "",
+    }
+}
+
 fn io_kind(source: &io::Error) -> ErrorKind {
     match source.kind() {
         io::ErrorKind::NotFound => ErrorKind::NotFound,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Limit,
+        io::ErrorKind::StorageFull
+        | io::ErrorKind::QuotaExceeded
+        | io::ErrorKind::FileTooLarge => ErrorKind::Limit,
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Invalid,
         _ => ErrorKind::Transient,
     }
@@ -232,8 +245,21 @@ fn store_kind(source: &object_store::Error) -> ErrorKind {
         | Store::PermissionDenied { .. }
         | Store::Unauthenticated { .. }
         | Store::UnknownConfigurationKey { .. } => ErrorKind::Invalid,
-        _ => ErrorKind::Transient,
+        other => system(other).map_or(ErrorKind::Transient, io_kind),
     }
+}
+
+/// What the operating system said, where a store is a directory.
+#[cfg(feature = "bucket")]
+fn system(error: &object_store::Error) -> Option<&io::Error> {
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref() {
+            return Some(found);
+        }
+        next = cause.source();
+    }
+    None
 }
 
 /// Adds places to the failures of a result.
@@ -268,9 +294,31 @@ mod tests {
     #[test]
     fn a_full_disk_is_a_limit() {
         let full = io::Error::from(io::ErrorKind::StorageFull);
-        assert_eq!(
-            Error::io("write", Path::new("/x"), full).kind(),
-            ErrorKind::Limit
-        );
+        let error = Error::io("write", Path::new("/x"), full);
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        let start = "/x: write failed, make room and run it again: ";
+        assert!(error.chain().starts_with(start), "{}", error.chain());
+    }
+
+    #[cfg(feature = "bucket")]
+    #[test]
+    fn a_full_directory_is_no_passing_trouble_of_a_store() {
+        let generic = |source| object_store::Error::Generic {
+            store: "directory",
+            source,
+        };
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = Error::from(generic(Box::new(generic(full.into()))));
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert!(error.chain().contains(", make room"), "{}", error.chain());
+        let error = Error::from(generic("timed out".into()));
+        assert_eq!(error.kind(), ErrorKind::Transient);
+    }
+
+    #[test]
+    fn what_is_not_there_is_named_once() {
+        let absent = io::Error::from(io::ErrorKind::NotFound);
+        let error = Error::io("open", Path::new("/x"), absent);
+        assert_eq!(error.chain(), "/x not found");
     }
 }

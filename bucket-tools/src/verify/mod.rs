@@ -54,7 +54,8 @@ impl Check {
     /// Where there is none.
     pub fn parse(name: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|check| check.name() == name);
-        found.ok_or_else(|| Error::Invalid(format!("no such issue ID {name}")))
+        let names = || Self::ALL.map(Self::name).join(", ");
+        found.ok_or_else(|| Error::Invalid(format!("no such issue; there are {}", names())))
     }
 }
 

@@ -23,11 +23,7 @@ pub(super) fn run(flags: &CompactBlocksFlags) -> anyhow::Result<Outcome> {
     fs::create_dir_all(out).with_context(|| format!("create {}", out.display()))?;
     let metas: Vec<&BlockMeta> = inputs.iter().map(Block::meta).collect();
     let thanos = common_part(&metas);
-    if thanos.is_none() && metas.iter().any(|meta| meta.thanos.is_some()) {
-        tracing::warn!(
-            "labels or resolutions of the blocks differ; the new block has no thanos section"
-        );
-    }
+    let loses_part = thanos.is_none() && metas.iter().any(|meta| meta.thanos.is_some());
     let options = CompactOptions {
         id: clock::fresh_id(),
         func: match flags.dedup_func {
@@ -43,6 +39,11 @@ pub(super) fn run(flags: &CompactBlocksFlags) -> anyhow::Result<Outcome> {
         Compacted::Block {
             dir, disordered, ..
         } => {
+            if loses_part {
+                tracing::warn!(
+                    "external labels of the blocks differ; the new block has no thanos section"
+                );
+            }
             if disordered > 0 {
                 tracing::warn!(
                     series = disordered,

@@ -15,7 +15,7 @@ use tsdb::id::BlockId;
 use tsdb::meta::BlockMeta;
 use tsdb::openmetrics;
 
-use super::Outcome;
+use super::{Outcome, usage};
 use crate::cli::block::{GenerateFlags, Shape};
 use crate::{clock, output, shutdown};
 
@@ -27,7 +27,7 @@ pub(super) fn run(flags: &GenerateFlags) -> anyhow::Result<Outcome> {
     if let Some(shape) = flags.shape {
         return run_flat(&flat(flags, shape), flags.out.as_deref());
     }
-    let generator = Generator::new(config(flags)?)?;
+    let generator = Generator::new(config(flags)).map_err(usage)?;
     if let Some(parent) = &flags.out {
         return blocks(parent, generator.config().blocks, |number, id| {
             generated::write(&generator, number, parent, id, None)
@@ -41,7 +41,7 @@ pub(super) fn run(flags: &GenerateFlags) -> anyhow::Result<Outcome> {
 }
 
 fn run_flat(flat: &Flat, out: Option<&Path>) -> anyhow::Result<Outcome> {
-    flat.check()?;
+    flat.check().map_err(usage)?;
     if let Some(parent) = out {
         return blocks(parent, flat.blocks, |number, id| {
             generated::write_flat(flat, number, parent, id)
@@ -85,19 +85,15 @@ fn flat(flags: &GenerateFlags, shape: Shape) -> Flat {
     }
 }
 
-fn config(flags: &GenerateFlags) -> anyhow::Result<Config> {
-    anyhow::ensure!(
-        (0.0..=100.0).contains(&flags.churn),
-        "--churn is a percentage, from 0 to 100"
-    );
+fn config(flags: &GenerateFlags) -> Config {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "checked to be between 0 and 100 above"
+        reason = "the flag is between 0 and 100"
     )]
     let churn_ppm = (flags.churn * PPM_PER_PERCENT).round() as u32;
     let defaults = Config::default();
-    Ok(Config {
+    Config {
         seed: flags.seed,
         targets: flags.targets,
         interval: flags.interval,
@@ -107,7 +103,7 @@ fn config(flags: &GenerateFlags) -> anyhow::Result<Config> {
         churn_ppm,
         replica: flags.replica,
         ..defaults
-    })
+    }
 }
 
 /// A stream as the output that formats write to.

@@ -12,18 +12,20 @@ use crate::{clock, output};
 
 /// Imports and prints the new blocks in the order of time.
 pub(super) fn run(flags: &ImportFlags) -> anyhow::Result<Outcome> {
-    let out = &flags.out;
-    fs::create_dir_all(out).with_context(|| format!("create {}", out.display()))?;
     let path = &flags.openmetrics;
+    // Opened once more for each pass over the text; a missing file is found before anything is written.
     let mut open = || {
         let file = File::open(path).map_err(|error| tsdb::Error::io("open", path, error));
         file.map(BufReader::new)
     };
+    drop(open()?);
     let options = ImportOptions {
         block_duration: flags.block_duration,
         labels: flags.label.clone(),
         samples_max: SAMPLES_MAX,
     };
+    let out = &flags.out;
+    fs::create_dir_all(out).with_context(|| format!("create {}", out.display()))?;
     let made = import::import(&mut open, out, &mut clock::fresh_id, &options)
         .with_context(|| path.display().to_string())?;
     for (dir, _) in &made {

@@ -1,7 +1,6 @@
 //! Looking into one block: what it is made of, and its samples as text.
 
 use bucket_tools::{analyze, dump};
-use tsdb::matcher;
 use tsdb::time::{Interval, Millis};
 
 use super::Outcome;
@@ -17,12 +16,8 @@ pub(super) fn analyze(flags: &AnalyzeFlags) -> anyhow::Result<Outcome> {
 
 /// Prints samples as promtool does.
 pub(super) fn dump(flags: &DumpFlags) -> anyhow::Result<Outcome> {
-    let selectors = flags
-        .selector
-        .iter()
-        .map(|text| matcher::parse_selector(text));
     let options = dump::Options {
-        selectors: selectors.collect::<tsdb::Result<_>>()?,
+        selectors: flags.selector.clone(),
         times: Interval::new(
             flags.min_time.unwrap_or(Millis::MIN),
             flags.max_time.unwrap_or(Millis::MAX),

@@ -11,7 +11,7 @@ mod index_header;
 mod look;
 mod verify;
 
-use super::Outcome;
+use super::{Outcome, Usage};
 use crate::cli::block::BlockCommand;
 
 /// Runs one tool.
@@ -30,4 +30,9 @@ pub(super) fn run(command: BlockCommand) -> anyhow::Result<Outcome> {
         BlockCommand::Import(flags) => import::run(&flags),
         BlockCommand::Generate(flags) => generate::run(&flags),
     }
+}
+
+/// What a library found wrong with the values of flags.
+fn usage(error: tsdb::Error) -> anyhow::Error {
+    Usage(error.chain()).into()
 }

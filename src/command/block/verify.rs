@@ -1,5 +1,8 @@
 //! Everything that a block promises, checked; findings with file and offset, exit code 3 where there is damage.
+//!
+//! A directory that is not there or cannot be read is no damaged block but a failure, found before hours of reading.
 
+use std::fs;
 use std::path::Path;
 
 use tsdb::block::check;
@@ -10,6 +13,9 @@ use crate::output;
 
 /// Checks each block, also after one that is damaged.
 pub(super) fn run(flags: &VerifyBlocksFlags) -> anyhow::Result<Outcome> {
+    for dir in &flags.blocks {
+        fs::read_dir(dir).map_err(|error| tsdb::Error::io("open", dir, error))?;
+    }
     let mut outcome = Outcome::Done;
     output::stdout(|out| {
         for dir in &flags.blocks {

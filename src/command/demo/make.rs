@@ -66,9 +66,10 @@ impl Fleet {
     pub(super) fn describe(&self) -> String {
         let config = self.generators[0].config();
         format!(
-            "{} replicas, {} targets scraped every {} s for {} days, in blocks of two hours\n",
+            "{} replicas, {} target{} scraped every {} s for {} days, in blocks of two hours\n",
             self.generators.len(),
             config.targets,
+            if config.targets == 1 { "" } else { "s" },
             config.interval.0 / 1000,
             self.days
         )
