@@ -75,11 +75,23 @@ fn bad_values_exit_with_two_and_say_what_is_right() {
     let block = "01KYD4MZF8XNC7NH16TSFAC001";
     check(&format!("{mark} --details= --id={block}"), "--details");
     check("block dump --match {a= /no/where", "--match");
-    check("block generate --churn=101 --out=/no/where", "from 0 to 100");
-    check("block generate --interval=0s --out=/no/where", "more than 0");
+    check(
+        "block generate --churn=101 --out=/no/where",
+        "from 0 to 100",
+    );
+    check(
+        "block generate --interval=0s --out=/no/where",
+        "more than 0",
+    );
     check("block generate --targets=0 --out=/no/where", "generator");
-    check("block import --openmetrics=x --out=/no/where --block-duration=0s", "--block-duration");
-    check("block compact --segment-size=0 --out=/no/where /no/block", "--segment-size");
+    check(
+        "block import --openmetrics=x --out=/no/where --block-duration=0s",
+        "--block-duration",
+    );
+    check(
+        "block compact --segment-size=0 --out=/no/where /no/block",
+        "--segment-size",
+    );
 }
 
 #[test]

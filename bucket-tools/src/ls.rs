@@ -40,7 +40,8 @@ impl Form {
     /// # Errors
     /// Where it is neither a form nor a template with a field in it.
     pub fn parse(text: &str) -> Result<Self> {
-        let names = "write wide, json, table, csv, tsv, or field paths like '{{.ULID}} {{.Thanos.Labels}}'";
+        let names =
+            "write wide, json, table, csv, tsv, or field paths like '{{.ULID}} {{.Thanos.Labels}}'";
         Ok(Self(match text {
             "" => Kind::Names,
             "wide" => Kind::Wide,

@@ -64,7 +64,10 @@ impl Template {
                     let names: Vec<&str> = path.iter().map(String::as_str).collect();
                     let value = field(meta, &names).ok_or_else(|| {
                         let name = path.join(".");
-                        format!("there is no field .{name}; there are .{}", KNOWN.join(", ."))
+                        format!(
+                            "there is no field .{name}; there are .{}",
+                            KNOWN.join(", .")
+                        )
                     })?;
                     text.push_str(&value);
                 }

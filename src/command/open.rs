@@ -75,7 +75,9 @@ fn content(flag: &str, file: Option<&Path>, text: Option<&str>) -> anyhow::Resul
         }
         (Some(path), None) => {
             let text = fs::read_to_string(path);
-            Ok(Some(text.with_context(|| format!("read {}", path.display()))?))
+            Ok(Some(
+                text.with_context(|| format!("read {}", path.display()))?,
+            ))
         }
         (None, text) => Ok(text.map(str::to_owned)),
     }

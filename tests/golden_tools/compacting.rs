@@ -152,7 +152,9 @@ fn golden_scenarios_end_with_the_exit_code_of_their_kind() {
 
 /// Whether what is to do depends on how old a deletion mark is.
 fn asks_the_clock(before: &Objects) -> bool {
-    before.keys().any(|name| name.ends_with("deletion-mark.json"))
+    before
+        .keys()
+        .any(|name| name.ends_with("deletion-mark.json"))
 }
 
 fn check_exit(scenario: &Value, run: &Run) {
@@ -166,7 +168,10 @@ fn check_exit(scenario: &Value, run: &Run) {
         return;
     };
     let is_empty = |key| list(report, key).is_empty();
-    let want = match (is_empty("failures"), is_empty("fenced") && is_empty("attention")) {
+    let want = match (
+        is_empty("failures"),
+        is_empty("fenced") && is_empty("attention"),
+    ) {
         (false, _) => 1,
         (true, false) => 3,
         (true, true) => 0,
@@ -174,7 +179,10 @@ fn check_exit(scenario: &Value, run: &Run) {
     assert_eq!(run.code, want, "{name}: {report} {errors}");
     assert!(is_empty("failures"), "{name}: {report}");
     if scenario["exit_code"] != 0 {
-        assert_eq!(run.code, 3, "{name}: Thanos stops here, so a person is needed: {report}");
+        assert_eq!(
+            run.code, 3,
+            "{name}: Thanos stops here, so a person is needed: {report}"
+        );
     }
 }
 
@@ -197,22 +205,39 @@ fn check_report(run: &Run, report: &Value) {
         let Some(output) = job["output"].as_str().filter(|block| new.contains(block)) else {
             continue;
         };
-        let meta: Value = serde_json::from_slice(&run.after[&format!("{output}/meta.json")]).unwrap();
+        let meta: Value =
+            serde_json::from_slice(&run.after[&format!("{output}/meta.json")]).unwrap();
         assert_eq!(job["series"], meta["stats"]["numSeries"], "{name}");
         assert_eq!(job["samples"], meta["stats"]["numSamples"], "{name}");
-        assert_eq!(job["resolution_ms"], meta["thanos"]["downsample"]["resolution"], "{name}");
+        assert_eq!(
+            job["resolution_ms"], meta["thanos"]["downsample"]["resolution"],
+            "{name}"
+        );
     }
     let marked: BTreeSet<String> = (list(report, "marked").iter())
-        .map(|mark| format!("{}/{}", mark["block"].as_str().unwrap(), mark["mark"].as_str().unwrap()))
+        .map(|mark| {
+            format!(
+                "{}/{}",
+                mark["block"].as_str().unwrap(),
+                mark["mark"].as_str().unwrap()
+            )
+        })
         .filter(|mark| !deleted.contains(mark.split('/').next().unwrap()))
         .collect();
-    let is_mark = |object: &&String| object.ends_with("-mark.json") && !run.before.contains_key(*object);
+    let is_mark =
+        |object: &&String| object.ends_with("-mark.json") && !run.before.contains_key(*object);
     let marks: BTreeSet<String> = run.after.keys().filter(is_mark).cloned().collect();
     assert_eq!(marks, marked, "{name}: new marks");
     for fenced in list(report, "fenced") {
         let block = fenced["block"].as_str().unwrap();
-        assert!(marks.contains(&format!("{block}/no-compact-mark.json")), "{name}");
-        assert!(marks.contains(&format!("{block}/no-downsample-mark.json")), "{name}");
+        assert!(
+            marks.contains(&format!("{block}/no-compact-mark.json")),
+            "{name}"
+        );
+        assert!(
+            marks.contains(&format!("{block}/no-downsample-mark.json")),
+            "{name}"
+        );
     }
 }
 
@@ -222,23 +247,41 @@ fn check_metrics(run: &Run, report: &Value) {
     let text = fs::read_to_string(golden::path("services/facts/metrics.json")).unwrap();
     let facts: Value = serde_json::from_str(&text).unwrap();
     let known: BTreeMap<&str, &str> = (facts["compact"].as_array().unwrap().iter())
-        .map(|fact| (fact["name"].as_str().unwrap(), fact["type"].as_str().unwrap()))
+        .map(|fact| {
+            (
+                fact["name"].as_str().unwrap(),
+                fact["type"].as_str().unwrap(),
+            )
+        })
         .collect();
     let mut shared = 0;
     for line in run.metrics.lines() {
-        let Some((metric, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) else {
+        let Some((metric, kind)) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|rest| rest.split_once(' '))
+        else {
             continue;
         };
         // OpenMetrics leaves the ending out where it names a family.
-        let metric = if kind == "counter" { format!("{metric}_total") } else { metric.to_owned() };
+        let metric = if kind == "counter" {
+            format!("{metric}_total")
+        } else {
+            metric.to_owned()
+        };
         if metric.starts_with("thanos_") {
             assert_eq!(known.get(metric.as_str()), Some(&kind), "{name}: {metric}");
             shared += 1;
         }
     }
-    assert!(shared > 0, "{name}: no metric of Thanos' in {}", run.metrics);
+    assert!(
+        shared > 0,
+        "{name}: no metric of Thanos' in {}",
+        run.metrics
+    );
     let jobs = list(report, "jobs").iter();
-    let compactions = jobs.filter(|job| job["kind"] == "compact" && job["output"].is_string() && job["found"] == false);
+    let compactions = jobs.filter(|job| {
+        job["kind"] == "compact" && job["output"].is_string() && job["found"] == false
+    });
     assert_eq!(
         sum(&run.metrics, "thanos_compact_group_compactions_total"),
         compactions.count() as u64,
@@ -250,7 +293,9 @@ fn check_metrics(run: &Run, report: &Value) {
 fn sum(text: &str, metric: &str) -> u64 {
     let values = text.lines().filter_map(|line| {
         let rest = line.strip_prefix(metric)?;
-        let value = rest.strip_prefix(' ').or_else(|| rest.split_once("} ").map(|(_, value)| value))?;
+        let value = rest
+            .strip_prefix(' ')
+            .or_else(|| rest.split_once("} ").map(|(_, value)| value))?;
         value.parse::<u64>().ok()
     });
     values.sum()
@@ -272,9 +317,10 @@ fn check_work(scenario: &Value, run: &Run) {
         ])
         .to_string()
     };
-    let new_metas = run.after.iter().filter(|(object, _)| {
-        object.ends_with("/meta.json") && !run.before.contains_key(*object)
-    });
+    let new_metas = run
+        .after
+        .iter()
+        .filter(|(object, _)| object.ends_with("/meta.json") && !run.before.contains_key(*object));
     let got: BTreeSet<String> = new_metas
         .map(|(_, bytes)| identity(&serde_json::from_slice(bytes).unwrap()))
         .collect();
@@ -287,7 +333,10 @@ fn check_work(scenario: &Value, run: &Run) {
         .map(|object| identity(&object["json"]))
         .collect();
     assert_eq!(got, want, "{name}: new blocks");
-    let lines = scenario["wait_mode"]["metrics"].as_array().into_iter().flatten();
+    let lines = scenario["wait_mode"]["metrics"]
+        .as_array()
+        .into_iter()
+        .flatten();
     let lines: Vec<&str> = lines.map(|line| line.as_str().unwrap()).collect();
     for metric in WORK {
         let counted = sum(&run.metrics, metric);

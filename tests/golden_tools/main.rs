@@ -4,6 +4,7 @@
 //! A record says the command line, what came out and which objects changed; all that is expected follows from it. Where we
 //! mean to differ, `docs/compat.md` says why, and [`record::Record::is_refused`] says how such a line is known.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![expect(clippy::print_stdout, reason = "a test that cannot run says why")]
 
 mod bucket;
 mod changing;

@@ -213,9 +213,7 @@ impl From<object_store::Error> for Error {
 /// What to do about a refusal that comes again until someone does something.
 fn advice(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            ", make room and run it again"
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ", make room and run it again",
         io::ErrorKind::FileTooLarge => ", allow larger files (ulimit -f) and run it again",
         io::ErrorKind::PermissionDenied => ", run it as someone who may",
         io::ErrorKind::ReadOnlyFilesystem => ", give a directory that can be written",
@@ -226,9 +224,9 @@ fn advice(source: &io::Error) -> &'static str {
 fn io_kind(source: &io::Error) -> ErrorKind {
     match source.kind() {
         io::ErrorKind::NotFound => ErrorKind::NotFound,
-        io::ErrorKind::StorageFull
-        | io::ErrorKind::QuotaExceeded
-        | io::ErrorKind::FileTooLarge => ErrorKind::Limit,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            ErrorKind::Limit
+        }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Invalid,
         _ => ErrorKind::Transient,
     }
