@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use tsdb::bucket::list::Discovery;
+use tsdb::bucket::list::{Discovery, Listing};
 use tsdb::bucket::mark;
 use tsdb::bucket::sync::{self, MetaSync, Partial, SyncOptions};
 use tsdb::error::{Error as BlockError, ErrorKind, Result as BlockResult, ResultExt as _};
@@ -29,7 +29,8 @@ impl Syncer {
     #[must_use]
     pub fn new(compactor: &Compactor) -> Self {
         let config = &compactor.config;
-        let discovery = if config.list_recursively {
+        // A walk through directories costs less than four questions a block.
+        let discovery = if config.list_recursively || compactor.bucket.local_root().is_some() {
             Discovery::Recursive
         } else {
             Discovery::Concurrent
@@ -66,7 +67,7 @@ impl Syncer {
         let eligible = view::eligible(&found.loaded, &compactor.config, now, &mut states);
         name_unlabelled(compactor, &found);
         let ids: Vec<_> = eligible.keys().copied().collect();
-        let readings = marks::<DeletionMark>(compactor, &ids).await?;
+        let readings = marks::<DeletionMark>(compactor, &found.listing, &ids).await?;
         let mut deletion_marks = BTreeMap::new();
         for (id, reading) in &readings {
             if let Ok(Reading::Marked(mark)) = reading {
@@ -80,7 +81,7 @@ impl Syncer {
                 name_mark(compactor, id, &what, &mut view);
             }
         }
-        read_other_marks(compactor, &mut view).await?;
+        read_other_marks(compactor, &found.listing, &mut view).await?;
         view.partial = found.partial.keys().copied().collect();
         view.loaded = found.loaded;
         for (state, count) in states {
@@ -153,9 +154,13 @@ fn name_unlabelled(compactor: &Compactor, found: &sync::View) {
 }
 
 /// Reads no-compact and no-downsample marks of the blocks in view.
-async fn read_other_marks(compactor: &Compactor, view: &mut View) -> Result<()> {
+async fn read_other_marks(
+    compactor: &Compactor,
+    listing: &Listing,
+    view: &mut View,
+) -> Result<()> {
     let ids: Vec<_> = view.blocks.keys().copied().collect();
-    for (id, reading) in marks::<NoCompactMark>(compactor, &ids).await? {
+    for (id, reading) in marks::<NoCompactMark>(compactor, listing, &ids).await? {
         match reading {
             Ok(Reading::Marked(mark)) => {
                 view.no_compact.insert(id);
@@ -173,7 +178,7 @@ async fn read_other_marks(compactor: &Compactor, view: &mut View) -> Result<()> 
             }
         }
     }
-    for (id, reading) in marks::<NoDownsampleMark>(compactor, &ids).await? {
+    for (id, reading) in marks::<NoDownsampleMark>(compactor, listing, &ids).await? {
         match reading {
             Ok(Reading::Marked(_)) => {
                 view.no_downsample.insert(id);
@@ -220,6 +225,7 @@ fn name_mark(compactor: &Compactor, id: BlockId, what: &Unreadable, view: &mut V
 /// The marks of one kind on these blocks; a mark of another version is the block's affair, a store that refuses is not.
 async fn marks<M: Mark>(
     compactor: &Compactor,
+    listing: &Listing,
     ids: &[BlockId],
 ) -> BlockResult<Vec<(BlockId, BlockResult<Reading<M>>)>> {
     let read = |id: BlockId| async move {
@@ -229,7 +235,9 @@ async fn marks<M: Mark>(
             reading => Ok((id, reading)),
         }
     };
-    futures::stream::iter(ids.iter().copied().map(read))
+    let asked = ids.iter().copied();
+    let asked = asked.filter(|id| listing.may_have(*id, M::KIND));
+    futures::stream::iter(asked.map(read))
         .buffer_unordered(compactor.config.metas.get())
         .try_filter(|(_, reading)| {
             let unmarked = matches!(reading, Ok(Reading::Unmarked));

@@ -1,8 +1,8 @@
 //! The blocks that are there, by their names alone.
 //!
 //! Two ways to find them. [`Discovery::Concurrent`] lists the root and asks for each block's `meta.json`: many small
-//! requests, few bytes. [`Discovery::Recursive`] lists every object once: few requests, many names. Both give the same
-//! [`Listing`]. A first-level directory counts as a block's by the lenient rule of Thanos (26 bytes, the first not above
+//! requests, few bytes. [`Discovery::Recursive`] lists every object once: few requests, many names. Both find the same
+//! blocks; the second also sees which marks are there, so that no block has to be asked for them. A first-level directory counts as a block's by the lenient rule of Thanos (26 bytes, the first not above
 //! `7`), so that we look at what Thanos looks at; one that is not a strict ULID is reported as malformed and never
 //! worked on. Foreign names are reported, at most [`FOREIGN_NAMES_MAX`] of them, and never an obstacle.
 //!
@@ -17,6 +17,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use super::{Bucket, META_FILE, local};
 use crate::error::{Error, Result, ResultExt};
 use crate::id::BlockId;
+use crate::mark::MarkKind;
 use crate::time::Millis;
 
 /// Foreign names that are remembered; the others are counted.
@@ -44,6 +45,17 @@ pub struct Listing {
     pub malformed: BTreeSet<String>,
     /// First-level names that are not ours.
     pub foreign: Foreign,
+    /// The marks, where the way of listing shows them.
+    pub marks: Option<BTreeSet<(BlockId, MarkKind)>>,
+}
+
+impl Listing {
+    /// Whether a block has such a mark, as far as the listing can tell: it has to be asked.
+    #[must_use]
+    pub fn may_have(&self, id: BlockId, kind: MarkKind) -> bool {
+        let seen = self.marks.as_ref();
+        seen.is_none_or(|marks| marks.contains(&(id, kind)))
+    }
 }
 
 /// Names that are not ours.
@@ -153,6 +165,7 @@ async fn root_names(bucket: &Bucket) -> Result<(Vec<String>, Vec<String>)> {
 
 async fn recursive(bucket: &Bucket) -> Result<Listing> {
     let mut listing = Listing::default();
+    let mut marks = BTreeSet::new();
     let mut objects = bucket.store.list(bucket.root());
     while let Some(object) = objects.try_next().await.at(|| "list of the bucket")? {
         let Some(parts) = object.location.prefix_match(&bucket.prefix) else {
@@ -162,16 +175,22 @@ async fn recursive(bucket: &Bucket) -> Result<Listing> {
         match parts.as_slice() {
             [name] => listing.foreign.add(name.as_ref()),
             [name, inner @ ..] => {
-                let is_meta = matches!(inner, [file] if file.as_ref() == META_FILE);
-                note(
-                    &mut listing,
-                    name.as_ref(),
-                    is_meta.then(|| modified(&object)),
-                );
+                // Only what lies directly in the block's directory is the block's.
+                let file = match inner {
+                    [file] => file.as_ref(),
+                    _ => "",
+                };
+                let meta = (file == META_FILE).then(|| modified(&object));
+                note(&mut listing, name.as_ref(), meta);
+                let kind = MarkKind::ALL.into_iter().find(|kind| kind.file_name() == file);
+                if let (Some(kind), Name::Block(id)) = (kind, classify(name.as_ref())) {
+                    marks.insert((id, kind));
+                }
             }
             [] => {}
         }
     }
+    listing.marks = Some(marks);
     Ok(listing)
 }
 

@@ -28,6 +28,7 @@ async fn fill(bucket: &Bucket) {
     put(bucket, &format!("{A}/index"), "x").await;
     put(bucket, &format!("{PARTIAL}/chunks/000001"), "x").await;
     put(bucket, &format!("{PARTIAL}/old/meta.json"), "x").await;
+    put(bucket, &format!("{PARTIAL}/old/deletion-mark.json"), "x").await;
     let torn = meta_of(TORN).to_json()[..20].to_vec();
     put(bucket, &format!("{TORN}/meta.json"), torn).await;
     put(bucket, &format!("{NEWER}/meta.json"), r#"{"version":2}"#).await;
@@ -46,7 +47,9 @@ async fn both_ways_find_the_same_blocks_among_foreign_names() {
     for bucket in buckets(scratch.path()) {
         fill(&bucket).await;
         let one = discover(&bucket, Discovery::Concurrent).await.unwrap();
-        let other = discover(&bucket, Discovery::Recursive).await.unwrap();
+        let mut other = discover(&bucket, Discovery::Recursive).await.unwrap();
+        let marks = other.marks.take().unwrap();
+        assert!(marks.is_empty(), "the one below `old/` is nobody's");
         assert_eq!(one, other);
         let with_meta: Vec<_> = [TORN, NEWER, OTHER, A].map(id).into();
         let found = one.blocks.iter().filter(|(_, meta)| meta.is_some());
