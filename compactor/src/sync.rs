@@ -154,11 +154,7 @@ fn name_unlabelled(compactor: &Compactor, found: &sync::View) {
 }
 
 /// Reads no-compact and no-downsample marks of the blocks in view.
-async fn read_other_marks(
-    compactor: &Compactor,
-    listing: &Listing,
-    view: &mut View,
-) -> Result<()> {
+async fn read_other_marks(compactor: &Compactor, listing: &Listing, view: &mut View) -> Result<()> {
     let ids: Vec<_> = view.blocks.keys().copied().collect();
     for (id, reading) in marks::<NoCompactMark>(compactor, listing, &ids).await? {
         match reading {

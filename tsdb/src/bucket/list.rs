@@ -182,7 +182,9 @@ async fn recursive(bucket: &Bucket) -> Result<Listing> {
                 };
                 let meta = (file == META_FILE).then(|| modified(&object));
                 note(&mut listing, name.as_ref(), meta);
-                let kind = MarkKind::ALL.into_iter().find(|kind| kind.file_name() == file);
+                let kind = MarkKind::ALL
+                    .into_iter()
+                    .find(|kind| kind.file_name() == file);
                 if let (Some(kind), Name::Block(id)) = (kind, classify(name.as_ref())) {
                     marks.insert((id, kind));
                 }
