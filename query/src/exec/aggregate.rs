@@ -261,6 +261,18 @@ struct Partial<C> {
     natives: Natives,
 }
 
+/// Adds a value to the cell of a step, or makes it its first.
+#[inline]
+fn put<C: Cell>(cell: &mut C, (seen, step): (&mut u64, usize), value: f64) {
+    let bit = 1_u64 << (step % 64);
+    if *seen & bit == 0 {
+        *seen |= bit;
+        *cell = C::first(value);
+    } else {
+        cell.add(value);
+    }
+}
+
 impl<C: Cell> Partial<C> {
     fn new(steps: usize, histograms: Histograms) -> Self {
         Self {
@@ -296,19 +308,29 @@ impl<C: Cell> Partial<C> {
         let cells = &mut self.cells[group * self.steps..(group + 1) * self.steps];
         let width = words(self.steps);
         let seen = &mut self.seen[group * width..(group + 1) * width];
-        let mut add = |step: usize, value: f64| {
-            let bit = 1_u64 << (step % 64);
-            if seen[step / 64] & bit == 0 {
-                seen[step / 64] |= bit;
-                cells[step] = C::first(value);
-            } else {
-                cells[step].add(value);
+        for (at, (word, seen)) in row.present.iter().zip(seen.iter_mut()).enumerate() {
+            let base = at * 64;
+            if *word == u64::MAX && *seen == u64::MAX {
+                // Most series have all steps.
+                let values = &row.floats[base..base + 64];
+                let cells = &mut cells[base..base + 64];
+                cells
+                    .iter_mut()
+                    .zip(values)
+                    .for_each(|(cell, v)| cell.add(*v));
+                continue;
             }
-        };
-        row.each_float(&mut add);
+            let mut rest = *word;
+            while rest != 0 {
+                let step = base + rest.trailing_zeros() as usize;
+                put(&mut cells[step], (seen, step), row.floats[step]);
+                rest &= rest - 1;
+            }
+        }
         if counts_histograms {
             for (step, _) in row.histograms {
-                add(*step as usize, 0.0);
+                let step = *step as usize;
+                put(&mut cells[step], (&mut seen[step / 64], step), 0.0);
             }
         }
     }

@@ -227,8 +227,13 @@ fn float_difference(near: Near<'_, '_>, floats: &[(i64, f64)], counter: bool) ->
     if counter {
         let inside = |(t, _): &&(i64, f64)| near.start < *t && *t < near.end;
         let within = floats.iter().filter(inside).map(|(_, value)| *value);
+        // A right edge between two samples has made up for the reset between them.
+        let made_up = near.extension == Extension::Smoothed
+            && floats.len() > 1
+            && floats.last().is_some_and(|(t, _)| *t > near.end);
+        let edge = (!made_up).then_some(right);
         let mut before = left;
-        for value in within.chain([right]) {
+        for value in within.chain(edge) {
             if value < before {
                 difference += before;
             }

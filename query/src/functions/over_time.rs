@@ -59,13 +59,14 @@ impl Compensated {
     #[inline]
     pub fn add(&mut self, x: f64) {
         let total = self.sum + x;
-        if total.is_infinite() {
-            self.lost = 0.0;
-        } else if self.sum.abs() >= x.abs() {
-            self.lost += (self.sum - total) + x;
+        // Choices instead of branches, which neighbouring cells would not share.
+        let (large, small) = if self.sum.abs() >= x.abs() {
+            (self.sum, x)
         } else {
-            self.lost += (x - total) + self.sum;
-        }
+            (x, self.sum)
+        };
+        let lost = self.lost + ((large - total) + small);
+        self.lost = if total.is_infinite() { 0.0 } else { lost };
         self.sum = total;
     }
 

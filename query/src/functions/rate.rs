@@ -59,8 +59,15 @@ pub(super) fn lookup(name: &str) -> Option<Entry> {
 fn over_range(series: &mut Series<'_, '_>, change: Change) -> Result<()> {
     if series.extension == Extension::None {
         let mut breaks = Breaks::of(series, change);
+        // What nearly all series are: nothing to tell apart in the loop.
+        let is_plain = series.columns.histograms.is_empty() && series.starts().is_none();
         series.windows(|series, window| {
-            if let Some(value) = breaks.difference(series, window) {
+            if is_plain {
+                if window.v.len() >= 2 {
+                    let value = breaks.of_floats(series, window, None);
+                    series.out.set(window.step, value);
+                }
+            } else if let Some(value) = breaks.difference(series, window) {
                 series.out.set_value(window.step, value);
             }
             Ok(())
@@ -168,14 +175,9 @@ impl Breaks {
         if window.len() < 2 && since.is_none() {
             return None;
         }
-        if let ([first, ..], [.., last]) = (window.v, window.v) {
-            let mut value = if since.is_some() { *last } else { last - first };
-            for at in self.floats.inside(window.first, window.v.len()) {
-                value += series.columns.v[at - 1];
-            }
-            let ends = (window.t[0], window.t[window.t.len() - 1]);
-            let stretched = value * self.stretch(window, ends, since, (*first, value));
-            return Some(SampleValue::Float(stretched));
+        if window.histograms.is_empty() {
+            let value = self.of_floats(series, window, since);
+            return Some(SampleValue::Float(value));
         }
         let restarts = self
             .histograms
@@ -192,6 +194,24 @@ impl Breaks {
         let ends = (first.t, window.histograms[window.histograms.len() - 1].t);
         value.mul(self.stretch(window, ends, since, (first.h.count, value.count)));
         Some(SampleValue::Histogram(Arc::new(value)))
+    }
+
+    /// The difference over a window that has floats.
+    #[inline]
+    fn of_floats(
+        &mut self,
+        series: &Series<'_, '_>,
+        window: Window<'_>,
+        since: Option<i64>,
+    ) -> f64 {
+        let at_end = window.v.len() - 1;
+        let (first, last) = (window.v[0], window.v[at_end]);
+        let mut value = if since.is_some() { last } else { last - first };
+        for at in self.floats.inside(window.first, window.v.len()) {
+            value += series.columns.v[at - 1];
+        }
+        let ends = (window.t[0], window.t[at_end]);
+        value * self.stretch(window, ends, since, (first, value))
     }
 
     /// When the first sample of a window began to count, where that is inside the window.

@@ -111,3 +111,64 @@ impl Floats<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A window of five minutes that ends at `end` seconds.
+    fn check(samples: &[(i64, f64)], (end, appeared): (i64, i64), want: [Option<f64>; 3]) {
+        let t: Vec<i64> = samples.iter().map(|(t, _)| t * 1000).collect();
+        let v: Vec<f64> = samples.iter().map(|(_, v)| *v).collect();
+        let columns = crate::storage::Columns::default();
+        let window = Window {
+            start: (end - 300) * 1000,
+            end: end * 1000,
+            ..Window::whole(&columns)
+        };
+        let got = [RATE, INCREASE, DELTA].map(|change| {
+            let floats = Floats { t: &t, v: &v };
+            floats.difference(window, appeared * 1000, change)
+        });
+        assert_eq!(got, want, "{samples:?} {end}");
+    }
+
+    #[test]
+    fn differences_start_at_the_sample_before_the_window() {
+        let counter = [(0, 0.0), (100, 10.0), (200, 20.0), (300, 30.0)];
+        check(&counter, (300, 0), [Some(0.1), Some(30.0), Some(30.0)]);
+        // A reset gives back what was counted before it; a delta does not care.
+        let fallen = [(0, 5.0), (150, 8.0), (300, 2.0)];
+        check(
+            &fallen,
+            (300, 0),
+            [Some(5.0 / 300.0), Some(5.0), Some(-3.0)],
+        );
+        // The last interval is not over, so what is known is stretched to the range.
+        let early = [(0, 0.0), (200, 20.0)];
+        check(&early, (310, 0), [Some(0.1), Some(20.0), Some(30.0)]);
+    }
+
+    #[test]
+    fn a_first_sample_too_far_away_does_not_count_for_rates() {
+        let far = [(0, 0.0), (900, 90.0), (960, 96.0), (1020, 102.0)];
+        check(
+            &far,
+            (1020, 0),
+            [Some(12.0 / 300.0), Some(102.0), Some(12.0)],
+        );
+        check(&far[..2], (1200, 0), [Some(0.1), Some(90.0), Some(30.0)]);
+        check(
+            &[(0, 0.0), (10, 1.0)],
+            (800, 0),
+            [Some(0.0), Some(1.0), Some(0.0)],
+        );
+    }
+
+    #[test]
+    fn a_series_that_came_into_being_grew_from_zero() {
+        check(&[(250, 7.0)], (300, 250), [Some(0.0), Some(7.0), Some(0.0)]);
+        check(&[(250, 7.0)], (300, -9), [Some(0.0), Some(0.0), Some(0.0)]);
+        check(&[], (300, 0), [None; 3]);
+    }
+}

@@ -195,6 +195,11 @@ impl Builder<'_> {
         wanted: &Wanted,
     ) -> Result<Scan> {
         let look = self.look(&selector.moment, self.request.lookback);
+        if selector.smoothed {
+            // What is told of neighbours that do not fit names their metric.
+            let wanted = wanted.with(METRIC_NAME);
+            return self.scan((selector, span), (grid, look), &wanted, "");
+        }
         self.scan((selector, span), (grid, look), wanted, "")
     }
 
@@ -402,12 +407,14 @@ impl Builder<'_> {
         grouping.dedup();
         let by =
             !aggregate.without && !picks(aggregate.op) && aggregate.op != AggregateOp::CountValues;
-        let mut named = grouping.clone();
+        let mut wanted = Wanted::All;
+        if by {
+            wanted = Wanted::Only(grouping.clone());
+        }
         // Messages about histograms that do not fit name their metric.
         if matches!(aggregate.op, AggregateOp::Sum | AggregateOp::Avg) {
-            named.push(METRIC_NAME.to_owned());
+            wanted = wanted.with(METRIC_NAME);
         }
-        let wanted = if by { Wanted::Only(named) } else { Wanted::All };
         let child = self.node(aggregate.expr, grid, &wanted)?;
         let param = aggregate
             .param

@@ -3,6 +3,8 @@
 //! The table of [`functions`] says which body a function has and what becomes of the metric name; operators of their own
 //! are in [`super::own`], the rest in [`super::build`].
 
+use tsdb::label::METRIC_NAME;
+
 use super::build::Builder;
 use super::{Grid, Op, PlanId, Ranged, RowCall, Unique, VectorCall, Wanted};
 use crate::error::Result;
@@ -134,6 +136,7 @@ impl Builder<'_> {
         wanted: &Wanted,
     ) -> Result<PlanId> {
         let inner = self.unparenthesized(range);
+        let wanted = &self.wanted_of_windows(inner, &ranged, wanted);
         let op = if matches!(self.tree.expr(inner), Expr::Subquery(_)) {
             let (child, look) = self.subquery(inner, grid, wanted)?;
             Op::SubqueryWindow(child, look, ranged)
@@ -141,6 +144,20 @@ impl Builder<'_> {
             Op::Window(self.range(inner, grid, wanted, ranged.name)?, ranged)
         };
         Ok(self.push(op, span, grid))
+    }
+
+    /// Labels that windows need: the metric's name for what is told of it, unless the selector says it.
+    fn wanted_of_windows(&self, range: NodeId, ranged: &Ranged, wanted: &Wanted) -> Wanted {
+        let is_subquery = matches!(self.tree.expr(range), Expr::Subquery(_));
+        if is_subquery || !self.keeps_apart(range) {
+            return wanted.with(METRIC_NAME);
+        }
+        let drops = ranged.keeps == Name::Dropped && !self.request.features.delayed_name_removal;
+        if drops {
+            wanted.without(METRIC_NAME)
+        } else {
+            wanted.clone()
+        }
     }
 
     pub(super) fn unparenthesized(&self, mut id: NodeId) -> NodeId {
@@ -196,7 +213,9 @@ mod tests {
     #[test]
     fn every_function_of_the_language_can_be_planned() {
         fn check(function: &Function) {
-            let args = function.args.iter().map(|arg| match arg {
+            let optional = usize::from(function.variadic != 0);
+            let needed = &function.args[..function.args.len() - optional];
+            let args = needed.iter().map(|arg| match arg {
                 ValueType::Vector => "m",
                 ValueType::Matrix => "m[1m]",
                 ValueType::Scalar => "0.5",

@@ -63,6 +63,30 @@ pub enum Wanted {
 }
 
 impl Wanted {
+    /// These and one more.
+    #[must_use]
+    pub fn with(&self, name: &str) -> Self {
+        match self {
+            Self::Only(names) if !self.keeps(name) => {
+                let more = names.iter().cloned().chain([name.to_owned()]);
+                Self::Only(more.collect())
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// These without one.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        match self {
+            Self::All => Self::All,
+            Self::Only(names) => {
+                let rest = names.iter().filter(|known| *known != name);
+                Self::Only(rest.cloned().collect())
+            }
+        }
+    }
+
     /// Whether a label is one of them.
     #[must_use]
     pub fn keeps(&self, name: &str) -> bool {

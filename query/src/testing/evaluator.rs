@@ -62,9 +62,17 @@ impl Fast {
     /// # Errors
     /// Where the system refuses threads.
     pub fn new() -> Result<Self> {
+        Self::with_threads(2)
+    }
+
+    /// An engine with so many threads.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_threads(threads: usize) -> Result<Self> {
         let shelf = Arc::new(Shelf::default());
         let config = Config {
-            threads: 2,
+            threads,
             ..Config::default()
         };
         let storage: Arc<dyn Storage> = Arc::<Shelf>::clone(&shelf);
