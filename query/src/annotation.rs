@@ -137,6 +137,8 @@ pub enum Annotation {
     HistogramIgnoredInAggregation(&'static str),
     /// A function of floats over a window with both.
     HistogramIgnoredInMixedRange(String),
+    /// What was read stands for windows of samples, and the function needs the samples.
+    Downsampled,
     /// Custom bounds differ and were reduced to those in common.
     CustomBucketsReconciled(HistogramOperation),
 }
@@ -168,6 +170,7 @@ impl Annotation {
             | Self::IncompatibleTypes { .. }
             | Self::HistogramIgnoredInAggregation(_)
             | Self::HistogramIgnoredInMixedRange(_)
+            | Self::Downsampled
             | Self::CustomBucketsReconciled(_) => Level::Info,
         }
     }
@@ -331,6 +334,9 @@ impl Annotation {
                 "ignored histograms in a range containing both floats and histograms for metric name {}",
                 quote::text(metric)
             ),
+            Self::Downsampled => {
+                "downsampled samples were read, the result is an approximation".to_owned()
+            }
             Self::CustomBucketsReconciled(operation) => format!(
                 "mismatched custom buckets were reconciled during {}",
                 operation.name()

@@ -24,7 +24,8 @@ use crate::plan::explain::{Explained, explain};
 use crate::plan::{Grid, Plan};
 use crate::request::{Answer, Request};
 use crate::storage::{Selection, Storage, StoredBatch};
-use crate::syntax::{Tree, ValueType, parse, prepare, types};
+use crate::syntax::ast::{Expr, NodeId};
+use crate::syntax::{AggregateOp, Tree, ValueType, parse, prepare, types};
 
 /// Batches that wait between a selector's storage and the pool.
 const QUEUE_BATCHES: usize = 4;
@@ -142,13 +143,19 @@ impl Engine {
         let preparation_nanos = ticks().saturating_sub(begin);
         let costs = is_measured.then(|| Costs::new(&plan, ticks));
         let kind = root_type(&tree);
+        let is_ordered = request.when.is_instant() && decides_order(&tree, tree.root());
         let budget = self.0.budget.child("query", self.0.config.query_bytes_max);
         let mut pumps = JoinSet::new();
         let mut feeds = Vec::with_capacity(plan.scans.len());
         for selection in &plan.scans {
             let (sender, feed) = mpsc::channel(QUEUE_BATCHES);
-            let storage = Arc::clone(&self.0.storage);
-            pumps.spawn(pump(storage, selection.clone(), budget.clone(), sender));
+            let pump = Pump {
+                storage: Arc::clone(&self.0.storage),
+                selection: selection.clone(),
+                budget: budget.clone(),
+                series_max: self.0.config.series_max,
+            };
+            pumps.spawn(pump.run(sender));
             feeds.push(Mutex::new(Some(feed)));
         }
         let canceled = Arc::new(AtomicBool::new(false));
@@ -158,6 +165,7 @@ impl Engine {
             let begin = ticks();
             let sides = (&*canceled, budget, feeds);
             let answer = carry_out(&inner, (&plan, costs.as_ref()), (&request, kind), sides)?;
+            let answer = answer.ordered(is_ordered);
             let took = ticks().saturating_sub(begin);
             let mut cost = costs.map_or_else(Cost::default, |costs| {
                 costs.total(&plan, Grid::of(request.when))
@@ -177,25 +185,55 @@ fn root_type(tree: &Tree) -> ValueType {
     types::types(tree)[tree.root().index()]
 }
 
-/// Moves the batches of a selector to its queue; ends when nobody reads any more.
-async fn pump(
+/// Moves the batches of a selector from the storage to its queue.
+struct Pump {
     storage: Arc<dyn Storage>,
     selection: Selection,
     budget: Budget,
-    sender: mpsc::Sender<tsdb::Result<StoredBatch>>,
-) {
-    match storage.select(&selection, &budget).await {
-        Ok(mut stream) => {
-            while let Some(batch) = stream.next().await {
-                if sender.send(batch).await.is_err() {
-                    return;
-                }
-            }
-        }
-        Err(error) => {
+    /// Most series of the selector; 0 for no bound.
+    series_max: u64,
+}
+
+impl Pump {
+    /// Ends when all is moved, something failed or nobody reads any more.
+    async fn run(self, sender: mpsc::Sender<tsdb::Result<StoredBatch>>) {
+        if let Err(error) = self.pump(&sender).await {
+            let error = error.at(format!("selector {}", self.selection));
             // Nobody to tell if the evaluation ended first.
             let _ = sender.send(Err(error)).await;
         }
+    }
+
+    async fn pump(&self, sender: &mpsc::Sender<tsdb::Result<StoredBatch>>) -> tsdb::Result<()> {
+        let mut stream = self.storage.select(&self.selection, &self.budget).await?;
+        let mut series = 0;
+        while let Some(batch) = stream.next().await {
+            let batch = batch?;
+            series += batch.rows.len() as u64;
+            if self.series_max > 0 && series > self.series_max {
+                return Err(tsdb::Error::Limit {
+                    what: "number of series",
+                    need: series,
+                    limit: self.series_max,
+                });
+            }
+            if sender.send(Ok(batch)).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the order of a vector was asked for.
+fn decides_order(tree: &Tree, id: NodeId) -> bool {
+    match tree.expr(id) {
+        Expr::Paren(inner) => decides_order(tree, *inner),
+        Expr::Aggregate(aggregate) => {
+            matches!(aggregate.op, AggregateOp::Topk | AggregateOp::Bottomk)
+        }
+        Expr::Call { function, .. } => function.name.starts_with("sort"),
+        _ => false,
     }
 }
 

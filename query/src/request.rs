@@ -3,6 +3,8 @@
 //! Times and lengths are milliseconds. Both evaluators take a [`Request`] and give an [`Answer`]; what they read from is
 //! given apart.
 
+use tsdb::meta::Resolution;
+
 use crate::syntax;
 use crate::value::Value;
 
@@ -163,6 +165,19 @@ impl Request {
     }
 }
 
+/// How far an instant selector looks back where samples may be that far apart, if `lookback` will do for raw ones.
+#[must_use]
+pub fn lookback_for(lookback: i64, max_resolution: i64) -> i64 {
+    let [five_minutes, hour] = [Resolution::FIVE_MINUTES.0, Resolution::ONE_HOUR.0];
+    if max_resolution > lookback.max(five_minutes) {
+        lookback.max(hour)
+    } else if max_resolution > lookback {
+        lookback.max(five_minutes)
+    } else {
+        lookback
+    }
+}
+
 /// The outcome of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
@@ -176,9 +191,37 @@ pub struct Answer {
     pub is_ordered: bool,
 }
 
+impl Answer {
+    /// The same with its vector in label order, unless the query decided the order.
+    #[must_use]
+    pub fn ordered(mut self, is_ordered: bool) -> Self {
+        self.is_ordered = is_ordered;
+        if let Value::Vector(samples) = &mut self.value
+            && !is_ordered
+        {
+            samples.sort_by(|a, b| a.labels.cmp(&b.labels));
+        }
+        self
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_selector_looks_as_far_back_as_samples_may_be_apart() {
+        fn check(lookback: i64, max_resolution: i64, want: i64) {
+            let got = lookback_for(lookback, max_resolution);
+            assert_eq!(got, want, "{lookback} {max_resolution}");
+        }
+        check(300_000, 0, 300_000);
+        check(300_000, 300_000, 300_000);
+        check(300_000, 300_001, 3_600_000);
+        check(60_000, 300_000, 300_000);
+        check(60_000, 3_600_000, 3_600_000);
+        check(7_200_000, 3_600_000, 7_200_000);
+    }
 
     #[test]
     fn times_go_from_the_start_as_far_as_the_end() {

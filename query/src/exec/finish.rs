@@ -89,6 +89,7 @@ impl Run<'_> {
     /// The samples of a range selector as they are.
     fn raw(&self, scan: &Scan, grid: Grid) -> Result<Vec<Series>> {
         let mut feed = self.feed(scan.scan)?;
+        let samples = self.no_samples();
         let mut columns = Columns::default();
         let mut found = Vec::new();
         while let Some(stored) = feed.blocking_recv() {
@@ -124,6 +125,7 @@ impl Run<'_> {
                         .collect();
                     Ok(())
                 })?;
+                samples.add((series.floats.len() + series.histograms.len()) as u64)?;
                 found.push(series);
             }
         }

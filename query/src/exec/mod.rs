@@ -78,10 +78,43 @@ pub struct Run<'p> {
 }
 
 /// Rows that are held, and counted.
-pub struct Held {
+pub struct Held<'r> {
     /// In label order where the operator keeps it.
     pub batches: Vec<Batch>,
     _bytes: Reservation,
+    _samples: Samples<'r>,
+}
+
+/// Samples that count against the limit of the query until this is dropped.
+///
+/// Rows on their way from a selector count until its last batch went through what is made of them, as if they were all in
+/// memory: whether a query is refused must not depend on how it is carried out.
+pub struct Samples<'r> {
+    total: &'r AtomicU64,
+    max: u64,
+    held: AtomicU64,
+}
+
+impl Samples<'_> {
+    /// Counts more.
+    ///
+    /// # Errors
+    /// Where the query holds too many then.
+    pub fn add(&self, count: u64) -> Result<()> {
+        self.held.fetch_add(count, Ordering::Relaxed);
+        let before = self.total.fetch_add(count, Ordering::Relaxed);
+        if before.saturating_add(count) > self.max {
+            return Err(Error::too_many_samples());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Samples<'_> {
+    fn drop(&mut self) {
+        let held = self.held.load(Ordering::Relaxed);
+        self.total.fetch_sub(held, Ordering::Relaxed);
+    }
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -114,6 +147,14 @@ impl Run<'_> {
         self.budget
             .reserve(batch.size_bytes())
             .map_err(Error::Storage)
+    }
+
+    pub(crate) fn no_samples(&self) -> Samples<'_> {
+        Samples {
+            total: &self.samples,
+            max: self.request.max_samples,
+            held: AtomicU64::new(0),
+        }
     }
 
     /// The samples of a scan, as they arrive.
@@ -200,24 +241,24 @@ impl Run<'_> {
     }
 
     /// All rows of a vector.
-    pub(crate) fn rows(&self, id: PlanId) -> Result<Held> {
+    pub(crate) fn rows(&self, id: PlanId) -> Result<Held<'_>> {
         let mut batches = Vec::new();
         let mut bytes = self.budget.reserve(0).map_err(Error::Storage)?;
+        let mut count = 0;
         self.each(id, &|batch, _| Ok(batch), &mut |batch: Batch| {
             bytes.grow(batch.size_bytes()).map_err(Error::Storage)?;
-            let count = batch.count() as u64;
-            let before = self.samples.fetch_add(count, Ordering::Relaxed);
-            if before + count > self.request.max_samples {
-                return Err(Error::too_many_samples());
-            }
+            count += batch.count() as u64;
             if !batch.is_empty() {
                 batches.push(batch);
             }
             Ok(())
         })?;
+        let samples = self.no_samples();
+        samples.add(count)?;
         Ok(Held {
             batches,
             _bytes: bytes,
+            _samples: samples,
         })
     }
 

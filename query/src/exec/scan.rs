@@ -11,7 +11,7 @@ use tsdb::matcher::MatcherKind;
 use super::batch::{Batch, Head, RowMut};
 use super::window::{Series, each};
 use super::{Run, Sink, lock, smooth};
-use crate::annotation::Annotations;
+use crate::annotation::{Annotation, Annotations};
 use crate::error::{Error, Result};
 use crate::functions::{Args, Name, native};
 use crate::plan::{Extension, Grid, Look, PlanId, Ranged, Reads, Scan};
@@ -26,11 +26,8 @@ impl Run<'_> {
         (map, fold): Sink<'_, T>,
     ) -> Result<()> {
         let mut feed = self.feed(scan.scan)?;
-        let selector = || {
-            let matchers = &self.plan.scans[scan.scan].matchers;
-            let matchers: Vec<String> = matchers.iter().map(ToString::to_string).collect();
-            format!("{{{}}}", matchers.join(","))
-        };
+        let selector = &self.plan.scans[scan.scan];
+        let samples = self.no_samples();
         let mut next = || {
             let Some(batch) = feed.blocking_recv() else {
                 return Ok(None);
@@ -46,10 +43,10 @@ impl Run<'_> {
             let _held = self.reserve(&batch).map_err(|error| {
                 let chain = error_chain(&error);
                 Error::Limit(format!(
-                    "selector {} needs too much memory: {chain}",
-                    selector()
+                    "selector {selector} needs too much memory: {chain}"
                 ))
             })?;
+            samples.add(batch.count() as u64)?;
             map(batch, notes)
         };
         self.pipeline(&mut next, &turned, fold)
@@ -67,7 +64,7 @@ impl Run<'_> {
             let mut batch = Batch::new(grid.steps);
             let mut columns = Columns::default();
             for row in 0..stored.rows.len() {
-                decode(stored, row, scan, &mut columns)?;
+                decode((stored, row), scan, &mut columns, notes)?;
                 let head = Head {
                     labels: stored.rows.labels(row, &|name| scan.wanted.keeps(name)),
                     drop_name: false,
@@ -108,7 +105,7 @@ impl Run<'_> {
             let mut batch = Batch::new(args.grid.steps);
             let mut columns = Columns::default();
             for row in 0..stored.rows.len() {
-                decode(stored, row, scan, &mut columns)?;
+                decode((stored, row), scan, &mut columns, notes)?;
                 columns.drop_stale();
                 let labels = stored.rows.labels(row, &|name| scan.wanted.keeps(name));
                 let head = Head {
@@ -235,20 +232,29 @@ impl Run<'_> {
     }
 }
 
+/// The samples of a series as the scan wants them.
+fn decode(
+    (stored, row): (&StoredBatch, usize),
+    scan: &Scan,
+    columns: &mut Columns,
+    notes: &mut Annotations,
+) -> Result<()> {
+    stored.rows.decode(row, columns).map_err(Error::Storage)?;
+    if columns.is_downsampled && !scan.is_exact {
+        notes.add(Annotation::Downsampled, scan.span);
+    }
+    if scan.counts_only {
+        columns.forget_buckets();
+    }
+    Ok(())
+}
+
 struct OneSeries<'a> {
     id: PlanId,
     columns: &'a Columns,
     look: Look,
     extension: Extension,
     metric: &'a str,
-}
-
-fn decode(stored: &StoredBatch, row: usize, scan: &Scan, columns: &mut Columns) -> Result<()> {
-    stored.rows.decode(row, columns).map_err(Error::Storage)?;
-    if scan.counts_only {
-        columns.forget_buckets();
-    }
-    Ok(())
 }
 
 /// Writes the newest sample of each step's window, unless it marks the series as gone.

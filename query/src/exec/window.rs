@@ -95,6 +95,8 @@ pub struct Window<'a> {
     pub v: &'a [f64],
     /// Position of the first histogram among all of the series.
     pub first_histogram: usize,
+    /// How many raw samples each float stands for; empty if one each.
+    pub weights: &'a [f64],
     /// The histograms.
     pub histograms: &'a [HistogramSample],
 }
@@ -197,6 +199,7 @@ pub fn each<'a>(
             t: &columns.t[floats.low..floats.high],
             v: &columns.v[floats.low..floats.high],
             first_histogram: histograms.low,
+            weights: columns.weights.get(floats.low..floats.high).unwrap_or(&[]),
             histograms: &columns.histograms[histograms.low..histograms.high],
         })?;
     }

@@ -84,7 +84,7 @@ fn total(series: &mut Series<'_, '_>, is_mean: bool) -> Result<()> {
             series.note_metric(Annotation::MixedTypes);
         } else if window.histograms.is_empty() {
             let value = if is_mean {
-                mean(window.v)
+                mean_of(&window)
             } else {
                 sum(window.v)
             };
@@ -125,6 +125,16 @@ pub fn sum(v: &[f64]) -> f64 {
     } else {
         total.total()
     }
+}
+
+/// The mean of the floats of a window; of means of others as if it had their samples.
+fn mean_of(window: &Window<'_>) -> f64 {
+    if window.weights.is_empty() {
+        return mean(window.v);
+    }
+    let parts = window.v.iter().zip(window.weights);
+    let parts: Vec<f64> = parts.map(|(mean, count)| mean * count).collect();
+    sum(&parts) / sum(window.weights)
 }
 
 /// The mean of some numbers: a sum over a count until that would overflow, then a running mean.
@@ -325,11 +335,11 @@ pub(super) fn as_float(count: usize) -> f64 {
 }
 
 fn count(series: &mut Series<'_, '_>) -> Result<()> {
-    let weights = series.columns.weights.as_slice();
     series.windows(|series, window| {
-        let floats = match weights.get(window.first..window.first + window.v.len()) {
-            Some(weights) if !weights.is_empty() => sum(weights),
-            _ => as_float(window.v.len()),
+        let floats = if window.weights.is_empty() {
+            as_float(window.v.len())
+        } else {
+            sum(window.weights)
         };
         let count = floats + as_float(window.histograms.len());
         series.out.set(window.step, count);

@@ -13,7 +13,7 @@ use super::{analysis, json};
 use crate::annotation::{Level, shortened};
 use crate::exec::cost::Analyzed;
 use crate::plan::Grid;
-use crate::request::{Answer, Request, When};
+use crate::request::{Answer, Request, When, lookback_for};
 use crate::syntax;
 use crate::value::{Sample, Series, Value};
 
@@ -39,8 +39,9 @@ pub(super) fn order(call: &Call, when: When) -> Result<Order, Problem> {
     let settings = &call.server.settings;
     let params = call.params();
     let timeout_nanos = params.timeout_nanos()?;
-    let lookback = params.lookback_millis()?.unwrap_or(settings.lookback);
     let reading = params.reading(settings, when.step())?;
+    let lookback = params.lookback_millis()?;
+    let lookback = lookback.unwrap_or(lookback_for(settings.lookback, reading.max_resolution));
     let request = Request {
         text: call.form.get("query").to_owned(),
         when,

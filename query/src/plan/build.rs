@@ -10,6 +10,7 @@ use tsdb::time::{Interval, Millis};
 
 use super::call::Call;
 use super::names::{drops_name, picks};
+use super::windows;
 use super::{
     Aggregation, Extension, Grid, Join, Look, Node, Op, Plan, PlanId, Reads, RowCall, ScalarSide,
     Scan, Unique, Wanted,
@@ -17,7 +18,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::functions::{self, Name};
 use crate::request::Request;
-use crate::storage::{Reading, Selection};
+use crate::storage::Selection;
 use crate::syntax::ast::{Aggregate, At, Binary, Expr, Moment, NodeId, Span, VectorSelector};
 use crate::syntax::function::Function;
 use crate::syntax::{AggregateOp, Tree, ValueType, types};
@@ -273,8 +274,8 @@ impl Builder<'_> {
         let selection = Selection {
             matchers: selector.matchers.clone(),
             times: Interval::new(Millis(first), Millis(last.saturating_add(behind))),
-            reading: reading(function),
-            max_resolution: self.request.max_resolution,
+            reading: windows::reading(function),
+            max_resolution: windows::coarsest(function, look.range, self.request.max_resolution),
             replica_labels: self.request.replica_labels.clone(),
             hints: Hints {
                 step: grid.step,
@@ -294,6 +295,7 @@ impl Builder<'_> {
             },
             extension,
             counts_only: self.counts_only,
+            is_exact: windows::is_exact(function),
             span,
         })
     }
@@ -430,17 +432,5 @@ impl Builder<'_> {
             child_span: self.span(aggregate.expr),
         };
         Ok(self.push(Op::Aggregate(aggregation), span, grid))
-    }
-}
-
-/// What of downsampled series a function wants.
-fn reading(function: &str) -> Reading {
-    match function {
-        "min_over_time" => Reading::Min,
-        "max_over_time" => Reading::Max,
-        "count_over_time" => Reading::Count,
-        "sum_over_time" => Reading::Sum,
-        "rate" | "increase" | "irate" | "resets" | "xrate" | "xincrease" => Reading::Counter,
-        _ => Reading::Average,
     }
 }

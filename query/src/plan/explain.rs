@@ -25,12 +25,6 @@ fn node(plan: &Plan, id: PlanId) -> Explained {
     }
 }
 
-fn selector(plan: &Plan, scan: usize) -> String {
-    let matchers = &plan.scans[scan].matchers;
-    let matchers: Vec<String> = matchers.iter().map(ToString::to_string).collect();
-    format!("{{{}}}", matchers.join(","))
-}
-
 pub(crate) fn name(plan: &Plan, id: PlanId) -> String {
     match &plan.nodes[id].op {
         Op::Number(value) => format!("[number] {value}"),
@@ -41,10 +35,10 @@ pub(crate) fn name(plan: &Plan, id: PlanId) -> String {
         Op::Extreme(..) => "[extreme]".to_owned(),
         Op::Negate(_) => "[negate]".to_owned(),
         Op::VectorOf(_) => "[vector]".to_owned(),
-        Op::Instant(scan, _) => format!("[selector] {}", selector(plan, scan.scan)),
-        Op::Range(scan) => format!("[range] {}", selector(plan, scan.scan)),
+        Op::Instant(scan, _) => format!("[selector] {}", plan.scans[scan.scan]),
+        Op::Range(scan) => format!("[range] {}", plan.scans[scan.scan]),
         Op::Window(scan, ranged) => {
-            let selector = selector(plan, scan.scan);
+            let selector = &plan.scans[scan.scan];
             format!(
                 "[window] {}({selector}[{}ms])",
                 ranged.name, scan.look.range

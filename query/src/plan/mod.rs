@@ -13,6 +13,7 @@ pub mod explain;
 pub mod names;
 mod own;
 pub mod time;
+mod windows;
 
 use tsdb::label::{Labels, METRIC_NAME};
 use tsdb::matcher::Matcher;
@@ -110,6 +111,8 @@ pub struct Scan {
     pub extension: Extension,
     /// Of histograms only the counts, the sums and whether they follow a reset are looked at.
     pub counts_only: bool,
+    /// Whether downsampled samples are as good as those that they stand for.
+    pub is_exact: bool,
     /// Where it was written.
     pub span: Span,
 }

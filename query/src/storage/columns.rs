@@ -31,6 +31,8 @@ pub struct Columns {
     pub weights: Vec<f64>,
     /// The histograms.
     pub histograms: Vec<HistogramSample>,
+    /// Whether some samples stand for windows of others.
+    pub is_downsampled: bool,
 }
 
 impl Columns {
@@ -41,6 +43,7 @@ impl Columns {
         self.starts.clear();
         self.weights.clear();
         self.histograms.clear();
+        self.is_downsampled = false;
     }
 
     /// Leaves of each histogram its count and its sum, and whether it follows a reset, which buckets would tell.

@@ -17,6 +17,7 @@ use tsdb::budget::Budget;
 use tsdb::error::Result;
 use tsdb::label::Labels;
 use tsdb::source::{Select, SeriesBatch, SeriesChunk, SeriesSource, SeriesStream};
+use tsdb::time::Interval;
 
 /// A series and the chunks that all sources have of it.
 pub(crate) struct Gathered {
@@ -24,6 +25,8 @@ pub(crate) struct Gathered {
     pub(crate) labels: Labels,
     /// By source, then by time.
     pub(crate) chunks: Vec<SeriesChunk>,
+    /// Of each chunk, for which times its source answers.
+    pub(crate) within: Vec<Interval>,
 }
 
 /// Series in label order.
@@ -34,6 +37,7 @@ pub(crate) struct Gather {
 }
 
 struct Lane {
+    within: Interval,
     stream: SeriesStream,
     batch: SeriesBatch,
     at: usize,
@@ -54,13 +58,38 @@ impl Gather {
         let relevant = sources
             .iter()
             .filter(|source| source.info().times.overlaps(select.times));
-        let streams = try_join_all(relevant.map(|source| source.select(select, budget))).await?;
+        let parts = relevant.map(|source| (Arc::clone(source), Interval::ALL));
+        Self::parts(parts.collect(), select, budget).await
+    }
+
+    /// Asks sources, each for some times.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) async fn parts(
+        parts: Vec<(Arc<dyn SeriesSource>, Interval)>,
+        select: &Select,
+        budget: &Budget,
+    ) -> Result<Self> {
+        let streams = parts.iter().map(|(source, within)| async move {
+            let times = Interval::new(
+                select.times.min.max(within.min),
+                select.times.max.min(within.max),
+            );
+            let select = Select {
+                times,
+                ..select.clone()
+            };
+            Ok::<_, tsdb::Error>((source.select(&select, budget).await?, *within))
+        });
+        let streams = try_join_all(streams).await?;
         let mut gather = Self {
             lanes: Vec::new(),
             warnings: Vec::new(),
         };
-        for stream in streams {
+        for (stream, within) in streams {
             let mut lane = Lane {
+                within,
                 stream,
                 batch: SeriesBatch::default(),
                 at: 0,
@@ -86,14 +115,19 @@ impl Gather {
         else {
             return Ok(None);
         };
-        let mut chunks = Vec::new();
+        let (mut chunks, mut within) = (Vec::new(), Vec::new());
         for lane in &mut self.lanes {
             while lane.head.as_ref().map(|head| head.cmp(&labels)) == Some(Ordering::Equal) {
                 lane.take(&mut chunks);
+                within.resize(chunks.len(), lane.within);
                 lane.settle(&mut self.warnings).await?;
             }
         }
-        Ok(Some(Gathered { labels, chunks }))
+        Ok(Some(Gathered {
+            labels,
+            chunks,
+            within,
+        }))
     }
 }
 

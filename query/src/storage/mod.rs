@@ -8,10 +8,16 @@
 //! Promises of an implementation: series ascend by labels and label sets are unique; every sample of the asked interval is
 //! there, samples outside of it may be; dropping the stream cancels what is behind it. Tests have one over data sets.
 
+mod choice;
 pub mod columns;
 pub(crate) mod gather;
+mod lane;
+mod pieces;
+mod replicas;
 pub(crate) mod samples;
 pub mod sources;
+
+use std::fmt;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -51,6 +57,18 @@ pub struct Selection {
     pub replica_labels: Option<Vec<String>>,
     /// What the query will do; the answer is the same.
     pub hints: Hints,
+}
+
+/// As a selector with the name among the braces.
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (at, matcher) in self.matchers.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "," };
+            write!(f, "{separator}{matcher}")?;
+        }
+        f.write_str("}")
+    }
 }
 
 /// Which value stands for a window of a downsampled series. Raw samples are the same under each.

@@ -1,14 +1,14 @@
-//! Many sources as one storage: series gathered in label order, replicas deduplicated by penalty.
+//! Many sources as one storage: series gathered in label order, replicas deduplicated, windows of downsampled blocks read.
 //!
 //! ```text
-//! without replica labels   sources ─► gather ─► batches, as they come
-//! with replica labels      sources ─► gather ─► sorted again without them ─► batches of rows, a lane per replica
+//! sources ─choose─► those that answer for which times ─gather─► chunks of equal labels ─► batches
+//!                                    on the pool: pieces ─► lanes ─► columns
 //! ```
 //!
-//! Chunks that overlap inside one replica are merged first, one sample per time; then the replicas are folded. Only raw
-//! samples are read: chunks of aggregates are passed over.
+//! With replica labels the sources leave these labels out and sort without them, so replicas of a series arrive together
+//! and a batch at a time is in memory. Copies of a chunk are dropped before anything is decoded; what still overlaps are
+//! replicas, folded by penalty. Without replica labels overlapping chunks are merged, one sample per time.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
@@ -16,17 +16,21 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
 use tsdb::budget::{Budget, Reservation};
 use tsdb::label::Labels;
-use tsdb::merge::dedup;
-use tsdb::sample::{Sample, Value};
+use tsdb::meta::Resolution;
 use tsdb::source::{Select, SeriesChunk, SeriesSource};
 use tsdb::time::Interval;
 
-use super::columns::{Columns, HistogramSample};
+use super::choice::choose;
+use super::columns::Columns;
 use super::gather::Gather;
-use super::{Selection, Storage, StoredBatch, StoredRows, StoredStream, samples};
+use super::lane::{Lane, raw_floats};
+use super::pieces::{lanes, pieces};
+use super::{Reading, Selection, Storage, StoredBatch, StoredRows, StoredStream, replicas};
 
-/// Series in a batch.
+/// Series in a batch at most.
 const BATCH_SERIES: usize = 256;
+/// Bytes of chunks in a batch, unless one series has more: what a core decodes in a few milliseconds.
+const BATCH_BYTES: u64 = 1 << 20;
 
 /// The sources at this moment; blocks come and go.
 pub trait Sources: Send + Sync {
@@ -56,48 +60,62 @@ impl Storage for SourceStorage {
         budget: &'a Budget,
     ) -> BoxFuture<'a, tsdb::Result<StoredStream>> {
         async move {
+            let coarsest = Resolution(selection.max_resolution);
             let mut select = Select::new(selection.matchers.clone(), selection.times);
+            select.max_resolution = coarsest;
+            select.aggregates = selection.reading.aggregates().to_vec();
+            let replica_labels = selection.replica_labels.as_ref();
+            select.without_labels = replica_labels.unwrap_or(&self.replica_labels).clone();
             select.hints = selection.hints.clone();
             let sources = self.sources.current();
-            let gather = Gather::start(&sources, &select, budget).await?;
-            let replica_labels = selection.replica_labels.as_ref();
-            let replica_labels = replica_labels.unwrap_or(&self.replica_labels);
-            if replica_labels.is_empty() {
-                return Ok(as_they_come(gather, selection.times, budget.clone()));
-            }
-            let rows = by_replica(gather, replica_labels, budget).await?;
-            Ok(sorted(rows, selection.times))
+            let infos: Vec<_> = sources.iter().map(|source| source.info()).collect();
+            let parts = choose(&infos, selection.times, coarsest).into_iter();
+            let parts = parts.map(|(at, times)| (Arc::clone(&sources[at]), times));
+            let gather = Gather::parts(parts.collect(), &select, budget).await?;
+            let reader = Reader {
+                reading: selection.reading,
+                has_replicas: !select.without_labels.is_empty(),
+            };
+            Ok(batches(gather, reader, budget.clone()))
         }
         .boxed()
     }
 }
 
-/// The chunks of one series, by replica.
+/// How chunks become columns.
+#[derive(Debug, Clone, Copy)]
+struct Reader {
+    reading: Reading,
+    has_replicas: bool,
+}
+
+/// The chunks of one series.
 struct Row {
     labels: Labels,
-    replicas: Vec<Vec<SeriesChunk>>,
+    /// Each with the times for which its source answers.
+    chunks: Vec<(SeriesChunk, Interval)>,
 }
 
 struct Rows {
     rows: Vec<Row>,
-    times: Interval,
+    reader: Reader,
     /// Memory of the chunks, counted until the batch is dropped.
-    _held: Vec<Reservation>,
+    _held: Reservation,
 }
 
-fn as_they_come(gather: Gather, times: Interval, budget: Budget) -> StoredStream {
+fn batches(gather: Gather, reader: Reader, budget: Budget) -> StoredStream {
     let state = (gather, budget);
     stream::try_unfold(state, move |(mut gather, budget)| async move {
         let mut rows = Vec::with_capacity(BATCH_SERIES);
-        let mut held = Vec::new();
-        while rows.len() < BATCH_SERIES {
+        let mut held = budget.reserve(0)?;
+        while rows.len() < BATCH_SERIES && held.bytes() < BATCH_BYTES {
             let Some(series) = gather.next().await? else {
                 break;
             };
-            held.push(budget.reserve(size_bytes(&series.chunks))?);
+            held.grow(size_bytes(&series.chunks))?;
             rows.push(Row {
                 labels: series.labels,
-                replicas: vec![series.chunks],
+                chunks: series.chunks.into_iter().zip(series.within).collect(),
             });
         }
         let warnings = std::mem::take(&mut gather.warnings);
@@ -106,7 +124,7 @@ fn as_they_come(gather: Gather, times: Interval, budget: Budget) -> StoredStream
         }
         let rows = Rows {
             rows,
-            times,
+            reader,
             _held: held,
         };
         let batch = StoredBatch {
@@ -118,61 +136,10 @@ fn as_they_come(gather: Gather, times: Interval, budget: Budget) -> StoredStream
     .boxed()
 }
 
-/// Series without their replica labels, each with the replicas that there are.
-struct Replicated {
-    series: BTreeMap<Labels, BTreeMap<Labels, Vec<SeriesChunk>>>,
-    held: Vec<Reservation>,
-    warnings: Vec<String>,
-}
-
-async fn by_replica(
-    mut gather: Gather,
-    replica_labels: &[String],
-    budget: &Budget,
-) -> tsdb::Result<Replicated> {
-    let mut found = Replicated {
-        series: BTreeMap::new(),
-        held: Vec::new(),
-        warnings: Vec::new(),
-    };
-    while let Some(series) = gather.next().await? {
-        found.held.push(budget.reserve(size_bytes(&series.chunks))?);
-        let mut replica = series.labels.clone();
-        replica.retain(|name, _| replica_labels.iter().any(|label| label == name));
-        let labels = series.labels.without(replica_labels);
-        let lanes = found.series.entry(labels).or_default();
-        lanes.entry(replica).or_default().extend(series.chunks);
-    }
-    found.warnings = gather.warnings;
-    Ok(found)
-}
-
-fn sorted(found: Replicated, times: Interval) -> StoredStream {
-    let Replicated {
-        series,
-        held,
-        warnings,
-    } = found;
-    let rows = series.into_iter().map(|(labels, replicas)| Row {
-        labels,
-        replicas: replicas.into_values().collect(),
-    });
-    let rows = Rows {
-        rows: rows.collect(),
-        times,
-        _held: held,
-    };
-    let batch = StoredBatch {
-        rows: Box::new(rows),
-        warnings,
-    };
-    stream::iter([Ok(batch)]).boxed()
-}
-
 fn size_bytes(chunks: &[SeriesChunk]) -> u64 {
     let sizes = chunks
         .iter()
-        .map(|chunk| chunk.payload.len() + size_of::<SeriesChunk>());
+        .map(|chunk| chunk.payload.len() + size_of::<(SeriesChunk, Interval)>());
     sizes.sum::<usize>() as u64
 }
 
@@ -190,49 +157,26 @@ impl StoredRows for Rows {
     fn decode(&self, row: usize, into: &mut Columns) -> tsdb::Result<()> {
         into.clear();
         let row = &self.rows[row];
-        let replicas = row
-            .replicas
-            .iter()
-            .map(|chunks| samples::within(chunks, self.times));
-        let replicas: Vec<Vec<Sample>> = replicas
-            .collect::<tsdb::Result<_>>()
-            .map_err(|error| error.at(format!("series {}", row.labels)))?;
-        match <[Vec<Sample>; 1]>::try_from(replicas) {
-            Ok([samples]) => samples.into_iter().for_each(|sample| push(into, sample)),
-            Err(replicas) => fold(&replicas, into),
+        let decoded = self.reader.read(&row.chunks, into);
+        decoded.map_err(|error| error.at(format!("series {}", row.labels)))
+    }
+}
+
+impl Reader {
+    fn read(self, chunks: &[(SeriesChunk, Interval)], into: &mut Columns) -> tsdb::Result<()> {
+        let pieces = pieces(chunks, self.reading)?;
+        if raw_floats(&pieces, into)? {
+            return Ok(());
         }
+        let replicas = if self.has_replicas {
+            lanes(pieces)
+        } else {
+            vec![pieces]
+        };
+        let lanes = replicas.iter().map(|lane| Lane::decode(lane, self.reading));
+        let lanes: Vec<Lane> = lanes.collect::<tsdb::Result<_>>()?;
+        into.is_downsampled = lanes.iter().any(|lane| lane.is_downsampled);
+        replicas::fold(&lanes, self.reading, into);
         Ok(())
     }
-}
-
-/// Follows one replica at a time.
-fn fold(replicas: &[Vec<Sample>], into: &mut Columns) {
-    let times = replicas
-        .iter()
-        .map(|samples| samples.iter().map(|sample| sample.t).collect());
-    let times: Vec<Vec<i64>> = times.collect();
-    let times: Vec<&[i64]> = times.iter().map(Vec::as_slice).collect();
-    let mut picks = Vec::new();
-    dedup::penalty(&times, &mut picks);
-    for pick in picks {
-        push(into, replicas[pick.input][pick.sample].clone());
-    }
-}
-
-fn push(into: &mut Columns, sample: Sample) {
-    let t = sample.t;
-    let histogram = match sample.value {
-        Value::Float(value) => {
-            into.t.push(t);
-            into.v.push(value);
-            return;
-        }
-        Value::Histogram(histogram) => histogram.to_float(),
-        Value::FloatHistogram(histogram) => *histogram,
-    };
-    into.histograms.push(HistogramSample {
-        t,
-        start: 0,
-        h: Arc::new(histogram),
-    });
 }

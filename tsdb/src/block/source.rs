@@ -73,6 +73,7 @@ impl BlockSource {
                 name: block.name(),
                 external: vec![external.clone()],
                 times: meta.range().interval(),
+                resolution: meta.resolution(),
             },
             external,
             resolution: meta.resolution(),

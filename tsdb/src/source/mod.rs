@@ -85,6 +85,8 @@ pub struct SourceInfo {
     pub external: Vec<Labels>,
     /// Outside of it there is no sample.
     pub times: Interval,
+    /// Distance of its samples: raw unless it is a downsampled block, also where the source chooses by itself.
+    pub resolution: Resolution,
 }
 
 /// Which series, and how much of them.

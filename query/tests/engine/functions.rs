@@ -1,5 +1,4 @@
 //! Every function and aggregation that Prometheus has is one that the engine can carry out.
-#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 use std::sync::Arc;
 
