@@ -28,9 +28,8 @@ pub(crate) fn choose(sources: &[SourceInfo], times: Interval, coarsest: Resoluti
         }
         groups.push(&source.external);
         let members = sources.iter().enumerate();
-        let members = members.filter(|(_, other)| {
-            other.external == source.external && other.times.overlaps(times)
-        });
+        let members = members
+            .filter(|(_, other)| other.external == source.external && other.times.overlaps(times));
         let mut members: Vec<(usize, &SourceInfo)> = members.collect();
         members.sort_by_key(|(_, member)| member.times.min);
         let mut levels: Vec<Resolution> = members.iter().map(|(_, m)| m.resolution).collect();

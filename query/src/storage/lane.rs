@@ -19,9 +19,9 @@ use tsdb::sample::{Sample, Value};
 use tsdb::source::SeriesChunk;
 use tsdb::time::Millis;
 
+use super::Reading;
 use super::columns::{Columns, HistogramSample};
 use super::pieces::Piece;
-use super::Reading;
 
 /// Samples of one replica, ascending, with what each of them stands for.
 #[derive(Debug, Default)]
@@ -266,10 +266,18 @@ mod tests {
             check(&samples, &want);
         };
         after(&[(780, 57.0), (840, 60.0)], &[(780, 117.0), (840, 120.0)]);
-        after(&[(780, 57.0), (840, 3.0), (900, 4.0)], &[(780, 117.0), (840, 3.0), (900, 4.0)]);
+        after(
+            &[(780, 57.0), (840, 3.0), (900, 4.0)],
+            &[(780, 117.0), (840, 3.0), (900, 4.0)],
+        );
         // The next chunk of windows begins lower than the last one ended: a reset between them.
         check(
-            &[(0, 5.0, true), (9, 5.0, true), (10, 2.0, true), (19, 4.0, true)],
+            &[
+                (0, 5.0, true),
+                (9, 5.0, true),
+                (10, 2.0, true),
+                (19, 4.0, true),
+            ],
             &[(0, 5.0), (9, 5.0), (10, 7.0), (19, 9.0)],
         );
     }

@@ -46,10 +46,7 @@ impl Reading {
 ///
 /// # Errors
 /// Where a sum has no count.
-pub(crate) fn pieces(
-    chunks: &[(SeriesChunk, Interval)],
-    reading: Reading,
-) -> Result<Vec<Piece>> {
+pub(crate) fn pieces(chunks: &[(SeriesChunk, Interval)], reading: Reading) -> Result<Vec<Piece>> {
     let mut pieces: Vec<Piece> = Vec::with_capacity(chunks.len());
     let mut count: Option<&SeriesChunk> = None;
     for (chunk, within) in chunks {
@@ -65,7 +62,8 @@ pub(crate) fn pieces(
                 continue;
             }
             Some(_) if reading == Reading::Average => {
-                let belongs = |count: &&SeriesChunk| (count.min, count.max) == (chunk.min, chunk.max);
+                let belongs =
+                    |count: &&SeriesChunk| (count.min, count.max) == (chunk.min, chunk.max);
                 let Some(of_it) = count.take().filter(belongs) else {
                     let what = "a sum stands without the count of its samples";
                     return Err(Error::corrupt("aggregate chunk", 0, what));
@@ -118,7 +116,12 @@ mod tests {
 
     use super::*;
 
-    fn chunk(min: i64, max: i64, aggregate: Option<Aggregate>, byte: u8) -> (SeriesChunk, Interval) {
+    fn chunk(
+        min: i64,
+        max: i64,
+        aggregate: Option<Aggregate>,
+        byte: u8,
+    ) -> (SeriesChunk, Interval) {
         let chunk = SeriesChunk {
             min,
             max,

@@ -68,11 +68,20 @@ mod tests {
         fn check(reading: Reading, want: &[f64]) {
             let lanes = [
                 lane(&[(0, 100.0), (10_000, 110.0), (140_000, 190.0)]),
-                lane(&[(2_000, 90.0), (12_000, 95.0), (50_000, 99.0), (60_000, 109.0)]),
+                lane(&[
+                    (2_000, 90.0),
+                    (12_000, 95.0),
+                    (50_000, 99.0),
+                    (60_000, 109.0),
+                ]),
             ];
             let mut columns = Columns::default();
             fold(&lanes, reading, &mut columns);
-            assert_eq!(columns.t, [0, 10_000, 50_000, 60_000, 140_000], "{reading:?}");
+            assert_eq!(
+                columns.t,
+                [0, 10_000, 50_000, 60_000, 140_000],
+                "{reading:?}"
+            );
             assert_eq!(columns.v, want, "{reading:?}");
         }
         check(Reading::Counter, &[100.0, 110.0, 110.0, 120.0, 190.0]);

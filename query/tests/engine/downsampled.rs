@@ -22,11 +22,17 @@ fn samples(from: i64, to: i64) -> Vec<(i64, f64)> {
 fn engine_over_two_hours() -> Engine {
     let mut coarse = Memory::new((0, HOUR - 1), ("cluster", "a"));
     coarse.info.resolution = Resolution::FIVE_MINUTES;
-    coarse.add(&[("__name__", "x_total")], windows(&samples(0, HOUR), 5 * MINUTES));
+    coarse.add(
+        &[("__name__", "x_total")],
+        windows(&samples(0, HOUR), 5 * MINUTES),
+    );
     let mut fine = Memory::new((0, HOUR - 1), ("cluster", "a"));
     fine.add(&[("__name__", "x_total")], vec![raw(&samples(0, HOUR))]);
     let mut late = Memory::new((HOUR, 2 * HOUR - 1), ("cluster", "a"));
-    late.add(&[("__name__", "x_total")], vec![raw(&samples(HOUR, 2 * HOUR))]);
+    late.add(
+        &[("__name__", "x_total")],
+        vec![raw(&samples(HOUR, 2 * HOUR))],
+    );
     engine(vec![coarse, fine, late], &[], Config::default())
 }
 
@@ -47,7 +53,10 @@ async fn windows_count_for_what_they_stand_for() {
         let (want, infos) = value(engine, text, 0).await;
         assert_eq!(infos, Vec::<String>::new(), "{text}");
         let (got, infos) = value(engine, text, 5 * MINUTES).await;
-        assert!((got - want).abs() <= tolerance * want, "{text}: {got}, raw {want}");
+        assert!(
+            (got - want).abs() <= tolerance * want,
+            "{text}: {got}, raw {want}"
+        );
         let told = infos.iter().any(|info| info.contains("downsampled"));
         assert_eq!(told, is_told, "{text}: {infos:?}");
     }
@@ -67,7 +76,10 @@ async fn windows_count_for_what_they_stand_for() {
 #[tokio::test]
 async fn a_selector_shows_the_mean_of_a_window_and_says_so() {
     let engine = engine_over_two_hours();
-    let mean: f64 = samples(55 * MINUTES, HOUR).iter().map(|(_, v)| v / 5.0).sum();
+    let mean: f64 = samples(55 * MINUTES, HOUR)
+        .iter()
+        .map(|(_, v)| v / 5.0)
+        .sum();
     let (got, infos) = value(&engine, "x_total @ 3599.999", 5 * MINUTES).await;
     assert!((got - mean).abs() < 1e-9, "{got} {mean}");
     let want = "PromQL info: downsampled samples were read, the result is an approximation (1:1)";

@@ -83,7 +83,8 @@ async fn samples_count_while_they_are_held() {
             Ok(_) => assert!(passes, "{text} {max_samples}"),
             Err(error) => {
                 assert!(!passes, "{text} {max_samples}: {error}");
-                let want = "query processing would load too many samples into memory in query execution";
+                let want =
+                    "query processing would load too many samples into memory in query execution";
                 assert_eq!(error.to_string(), want);
             }
         }
@@ -178,7 +179,10 @@ async fn dropping_a_query_or_its_time_being_up_closes_the_streams() {
     let engine = Engine::new(config, Arc::new(Endless(Arc::clone(&open)))).unwrap();
     let request = || Request::new("sum(a) + rate(b[5m])", When::Instant(0));
     let error = refused(&engine, request()).await;
-    assert_eq!(error.to_string(), "query timed out in expression evaluation");
+    assert_eq!(
+        error.to_string(),
+        "query timed out in expression evaluation"
+    );
     closed(&open).await;
     for _ in 0..50 {
         let running = tokio::time::timeout(Duration::from_millis(4), engine.run(request()));

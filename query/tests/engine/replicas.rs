@@ -30,20 +30,30 @@ async fn copies_count_once_and_shifted_replicas_are_followed_one_at_a_time() {
         let sources = || vec![replica("a", a), replica("b", b)];
         let together = engine(sources(), &["replica"], Config::default());
         let t = 599_999;
-        assert_eq!(values(&together, text, t).await, [("{}".to_owned(), want)], "{text}");
+        assert_eq!(
+            values(&together, text, t).await,
+            [("{}".to_owned(), want)],
+            "{text}"
+        );
         let apart = engine(sources(), &[], Config::default());
         assert_eq!(values(&apart, text, t).await.len(), 2, "{text}");
     }
     let every = |shift: i64, add: f64| {
         let times = (0..40).map(|n| n * 15_000 + shift);
-        times.map(|t| (t, t as f64 / 1000.0 + add)).collect::<Vec<_>>()
+        times
+            .map(|t| (t, t as f64 / 1000.0 + add))
+            .collect::<Vec<_>>()
     };
     let (a, b) = (every(0, 0.0), every(7_000, -9.0));
     check(&a, &a, "count_over_time(x[10m])", 40.0).await;
     check(&a, &b, "count_over_time(x[10m])", 41.0).await;
     // The replica that lags behind is lifted, so that the change to it is no reset.
     check(&a, &b, "resets(x[10m])", 0.0).await;
-    let gap: Vec<_> = a.iter().copied().filter(|(t, _)| !(150_000..400_000).contains(t)).collect();
+    let gap: Vec<_> = a
+        .iter()
+        .copied()
+        .filter(|(t, _)| !(150_000..400_000).contains(t))
+        .collect();
     check(&gap, &b, "resets(x[10m])", 0.0).await;
 }
 
