@@ -93,10 +93,10 @@ pub struct Window<'a> {
     pub t: &'a [i64],
     /// The floats.
     pub v: &'a [f64],
-    /// Position of the first histogram among all of the series.
-    pub first_histogram: usize,
     /// How many raw samples each float stands for; empty if one each.
     pub weights: &'a [f64],
+    /// Position of the first histogram among all of the series.
+    pub first_histogram: usize,
     /// The histograms.
     pub histograms: &'a [HistogramSample],
 }
@@ -112,6 +112,7 @@ impl<'a> Window<'a> {
             first: 0,
             t: &columns.t,
             v: &columns.v,
+            weights: &columns.weights,
             first_histogram: 0,
             histograms: &columns.histograms,
         }
@@ -144,6 +145,7 @@ impl<'a> Window<'a> {
             first: self.first + float,
             t: &self.t[float..],
             v: &self.v[float..],
+            weights: self.weights.get(float..).unwrap_or(&[]),
             first_histogram: self.first_histogram + histogram,
             histograms: &self.histograms[histogram..],
             ..*self
