@@ -11,11 +11,13 @@ use tsdb::block::{CHUNKS, INDEX, META};
 use tsdb::bucket::upload::segment_names;
 use tsdb::codec::Window as _;
 use tsdb::error::{Error, Result, ResultExt as _};
-use tsdb::id::BlockId;
+use tsdb::id::{BlockId, SymbolRef};
 use tsdb::index::series::SeriesEntry;
 use tsdb::index::walk::SeriesWalk;
 use tsdb::index::{HEAD_SIZE, Version};
 use tsdb::merge::MergeFunc;
+use tsdb::merge::reread::reread;
+use tsdb::merge::tally::{self, Tally};
 use tsdb::meta::{BlockMeta, ThanosMeta};
 use tsdb::segment;
 use tsdb::time::{Interval, Millis, TimeRange};
@@ -42,6 +44,8 @@ pub struct Built {
     pub meta: BlockMeta,
     /// Series whose chunks were sorted on the way.
     pub series_sorted: u64,
+    /// What its ranges amount to.
+    pub ranges: Vec<Tally>,
 }
 
 /// Looks at the index of the block in `dir`, whose chunks should lie in `range`.
@@ -54,20 +58,47 @@ pub fn health(dir: &Path, range: TimeRange) -> Result<Health> {
     let mut window = block.index_file().window(WINDOW_BYTES);
     let version = window.fill(0, HEAD_SIZE).and_then(Version::decode).at(at)?;
     let mut walk = SeriesWalk::open(window).at(at)?;
-    let mut check = Check::new(range);
+    let mut look = Look::new(range);
     let mut entry = SeriesEntry::default();
-    let mut chunks = Vec::new();
     while let Some(series) = walk.next(&mut entry).at(at)? {
-        chunks.clear();
-        chunks.extend(entry.chunks.iter().map(|chunk| ChunkAt {
+        look.at(version.series_offset(series), &entry).at(at)?;
+    }
+    Ok(look.check.finish())
+}
+
+/// The same for a block that was just made, all of which is read and compared with what its ranges amount to.
+///
+/// # Errors
+/// [`Error::Mismatch`] where they differ; as [`health`].
+pub fn health_of_new(dir: &Path, range: TimeRange, ranges: &[Tally]) -> Result<Health> {
+    let block = Block::open(dir)?;
+    let mut look = Look::new(range);
+    reread(&block, ranges, |offset, entry| look.at(offset, entry))?;
+    Ok(look.check.finish())
+}
+
+/// A look at the entries of one index.
+struct Look {
+    check: Check<SymbolRef>,
+    chunks: Vec<ChunkAt>,
+}
+
+impl Look {
+    fn new(range: TimeRange) -> Self {
+        Self {
+            check: Check::new(range),
+            chunks: Vec::new(),
+        }
+    }
+
+    fn at(&mut self, offset: u64, entry: &SeriesEntry) -> Result<()> {
+        self.chunks.clear();
+        self.chunks.extend(entry.chunks.iter().map(|chunk| ChunkAt {
             at: chunk.reference,
             times: Interval::new(Millis(chunk.min), Millis(chunk.max)),
         }));
-        check
-            .series(version.series_offset(series), &entry.labels, &chunks)
-            .at(at)?;
+        self.check.series(offset, &entry.labels, &self.chunks)
     }
-    Ok(check.finish())
 }
 
 /// Makes one block in `parent` of those in `dirs`, in this order. None where no sample is left.
@@ -92,21 +123,24 @@ pub fn merge(dirs: &[PathBuf], parent: &Path, options: &Options) -> Result<Optio
             dir,
             meta,
             disordered,
+            ranges,
         } => Ok(Some(Built {
             dir,
             meta: *meta,
             series_sorted: disordered,
+            ranges,
         })),
     }
 }
 
-/// Gives a new block its Thanos part, completed with the names of its segments.
+/// Gives a new block its Thanos part, completed with the names of its segments and what it amounts to.
 ///
 /// # Errors
 /// Where the disk refuses.
 pub fn add_thanos_part(built: &mut Built, mut part: ThanosMeta) -> Result<()> {
     part.segment_files = segment_names(&built.dir)?;
     built.meta.thanos = Some(part);
+    tally::sum(&built.ranges).note(&mut built.meta);
     write_whole(&built.dir.join(META), &built.meta.to_json())
 }
 

@@ -17,7 +17,7 @@ use tsdb::meta::BlockMeta;
 use tsdb::time::{Clock, Millis};
 
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::progress::Progress;
 use crate::report::{Finding, Journal, Marked};
@@ -40,6 +40,9 @@ pub trait World: Clock {
     fn free_bytes(&self, dir: &Path) -> tsdb::Result<u64> {
         work_dir::free_bytes(dir)
     }
+
+    /// What the disk does to a new block between its writing and its reading: nothing, if it is honest.
+    fn keep(&self, _block: &Path) {}
 }
 
 /// One run over one bucket.
@@ -168,6 +171,15 @@ impl Compactor {
             reason: reason.clone(),
         };
         self.put(&mark, fact, Some(&reason)).await
+    }
+
+    /// Writes down that a job failed. A result that is not what was read waits for a person, everything else for the next run.
+    pub(crate) fn note_failure(&self, block: Option<BlockId>, error: &Error, what: String) {
+        let is_mismatch = |error: &BlockError| matches!(error.root(), BlockError::Mismatch(_));
+        match error {
+            Error::Block(error) if is_mismatch(error) => self.journal.attention(block, what),
+            _ => self.journal.failure(block, what),
+        }
     }
 
     async fn put<M: Mark>(&self, mark: &M, details: &str, reason: Option<&Reason>) -> Result<()> {

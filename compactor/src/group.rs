@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use tsdb::label::Labels;
+use tsdb::merge::tally;
 use tsdb::meta::{BlockMeta, Resolution};
 
 /// Blocks that may become one block.
@@ -51,12 +52,16 @@ pub fn groups(blocks: impl IntoIterator<Item = BlockMeta>) -> Vec<Group> {
 }
 
 /// The first block's extensions without the keys that another block lacks; blocks whose extensions are no object
-/// have no say. Keys are sorted, as Go writes maps.
+/// have no say. Keys are sorted, as Go writes maps. What a block amounts to is nobody else's.
 fn shared_extensions(blocks: &[BlockMeta]) -> Option<Value> {
-    let mut objects = blocks
+    let own = blocks
         .iter()
-        .filter_map(|block| block.thanos.as_ref()?.extensions.as_ref()?.as_object());
-    let mut shared = objects.next()?.clone();
+        .filter_map(|block| tally::forget(block.thanos.as_ref()?.extensions.clone()));
+    let mut objects = own.filter_map(|extensions| match extensions {
+        Value::Object(object) => Some(object),
+        _ => None,
+    });
+    let mut shared = objects.next()?;
     for other in objects {
         shared.retain(|key, _| other.contains_key(key));
     }
@@ -136,5 +141,11 @@ mod tests {
             json!({"a": 1}),
         );
         check([json!({"a": 1}), json!({"b": 1}), Value::Null], json!({}));
+        let tallied = json!({"stratal": {"ulid": "x"}});
+        check(
+            [tallied.clone(), tallied.clone(), Value::Null],
+            Value::Null,
+        );
+        check([tallied, json!({"a": 1}), Value::Null], json!({"a": 1}));
     }
 }

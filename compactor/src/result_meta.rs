@@ -5,6 +5,7 @@
 //! recount stay those of the source, as Thanos leaves them.
 
 use tsdb::id::BlockId;
+use tsdb::merge::tally;
 use tsdb::meta::{BlockMeta, BlockStats, Resolution, ThanosMeta};
 
 use crate::group::Group;
@@ -47,6 +48,7 @@ pub fn downsampled(
     part.segment_files = segment_files;
     part.files.clear();
     part.upload_time = None;
+    part.extensions = tally::forget(part.extensions.take());
     meta
 }
 

@@ -42,6 +42,9 @@ pub enum Error {
     /// A request that can never work; the text says what to change.
     #[error("{0}")]
     Invalid(String),
+    /// What was written is not what was read: a bug of ours, or a machine that cannot be trusted.
+    #[error("the result is not what was read: {0}")]
+    Mismatch(String),
     /// The operating system refused.
     #[error("{action} failed{}", advice(source))]
     Io {
@@ -179,6 +182,7 @@ impl Error {
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::Limit { .. } => ErrorKind::Limit,
             Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Mismatch(_) => ErrorKind::Halt,
             Self::Io { source, .. } => io_kind(source),
             #[cfg(feature = "bucket")]
             Self::Store(source) => store_kind(source),

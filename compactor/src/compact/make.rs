@@ -148,10 +148,14 @@ async fn publish(
     compactor: &Compactor,
     group: &Group,
     planned: &[&BlockMeta],
-    mut built: Built,
+    built: Built,
 ) -> Result<Made> {
-    let (dir, range) = (built.dir.clone(), built.meta.range());
-    let health = blocking(move || build::health(&dir, range)).await??;
+    compactor.world.keep(&built.dir);
+    let looking = blocking(move || {
+        let health = build::health_of_new(&built.dir, built.meta.range(), &built.ranges);
+        health.map(|health| (built, health))
+    });
+    let (mut built, health) = looking.await??;
     if !health.is_clean() && !compactor.config.accept_malformed_index {
         return Err(Error::Died(format!(
             "the new block is not sound: {health:?}"

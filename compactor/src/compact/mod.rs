@@ -1,7 +1,7 @@
-//! One step on one group: plan, fetch, look, merge, look, upload, mark the sources.
+//! One step on one group: plan, fetch, look, merge, read again, upload, mark the sources.
 //!
 //! ```text
-//! plan -> found already? -> space? -> fetch and look -> merge -> look -> upload -> mark sources
+//! plan -> found already? -> space? -> fetch and look -> merge -> read again -> upload -> mark sources
 //!          |                 |         |                 |
 //!          verify, use it    fail      broken: fence it, and plan again without it
 //! ```
@@ -67,7 +67,7 @@ pub async fn step(compactor: &Compactor, view: &View, group: &Group) -> Result<S
                 group.labels,
                 error.chain()
             );
-            compactor.journal.failure(None, what);
+            compactor.note_failure(None, &error, what);
             Ok(Step::Failed)
         }
     }

@@ -19,11 +19,12 @@ use tsdb::bucket::upload::segment_names;
 use tsdb::chunk::{Chunk, ChunkView};
 use tsdb::error::{Error, Result, ResultExt as _};
 use tsdb::id::BlockId;
-use tsdb::merge::input::{self, Input as _, Source};
+use tsdb::merge::input::{self, Source};
 use tsdb::merge::lane::{Lane, Placed};
 use tsdb::merge::range::RangeOutput;
 use tsdb::merge::ranges::Piece;
 use tsdb::merge::stitch::{self, Stitcher};
+use tsdb::merge::tally::Tally;
 use tsdb::merge::{self, ranges};
 use tsdb::meta::{BlockMeta, Resolution};
 use tsdb::segment;
@@ -48,6 +49,8 @@ pub struct Downsampled {
     pub dir: PathBuf,
     /// Its meta.
     pub meta: BlockMeta,
+    /// What its ranges amount to.
+    pub ranges: Vec<Tally>,
 }
 
 /// Makes the targets, finest first, from `source` in `parent`. Of a target without samples there is no block.
@@ -105,10 +108,12 @@ fn finish(
     if merged.stats.num_samples == 0 {
         return Ok(None);
     }
+    merged.tally().note(meta);
     let dir = writer.finish(&meta.to_json(), false)?;
     Ok(Some(Downsampled {
         dir,
         meta: meta.clone(),
+        ranges: merged.ranges,
     }))
 }
 
@@ -150,9 +155,7 @@ impl Levels {
         let targets = self.steps.iter().filter(|(_, wanted)| *wanted).count();
         let mut out: Vec<_> = (0..targets).map(|_| RangeOutput::default()).collect();
         while lane.advance()? {
-            series
-                .downsample(&mut lane)
-                .at(|| format!("{}: series", source.input.name()))?;
+            series.downsample(&mut lane).at(|| lane.place())?;
             let made = series
                 .made
                 .iter()
@@ -162,9 +165,10 @@ impl Levels {
                 for chunk in chunks {
                     out.put(chunk.min, chunk.max, chunk.view())?;
                 }
-                out.finish_series(lane.labels())?;
+                out.finish_series(lane.labels()).at(|| lane.place())?;
             }
         }
+        lane.check_read()?;
         Ok(out)
     }
 }

@@ -6,6 +6,7 @@
 use tsdb::chunk::aggregate::{self, Aggregate};
 use tsdb::chunk::xor::{SAMPLES_MAX, XorEncoder};
 use tsdb::chunk::{Chunk, Encoding};
+use tsdb::merge::tally;
 use tsdb::{Error, Result};
 
 use super::aggregate::Windows;
@@ -22,7 +23,7 @@ impl Parts {
     /// Adds an aggregate that has a float for each window; absent if there are no windows.
     ///
     /// # Errors
-    /// Where there are more windows than a chunk can count.
+    /// Where there are more windows than a chunk can count, or the chunk holds others.
     pub(super) fn add_floats(
         &mut self,
         aggregate: Aggregate,
@@ -33,7 +34,9 @@ impl Parts {
         if !stamps.is_empty() {
             let mut encoder = XorEncoder::new();
             encoder.extend(stamps, vs);
-            self.add(aggregate, stamps, (Encoding::Xor, encoder.finish()));
+            let payload = encoder.finish();
+            tally::check_floats(&payload, stamps, vs)?;
+            self.add(aggregate, stamps, (Encoding::Xor, payload));
         }
         Ok(())
     }

@@ -57,9 +57,8 @@ async fn one(compactor: &Compactor, view: &View, due: Due) -> Result<bool> {
         Err(error) => {
             count(&compactor.metrics.downsampling_failures, meta.resolution());
             compactor.not_downsampled.add(meta.ulid);
-            compactor
-                .journal
-                .failure(Some(meta.ulid), format!("downsampling: {}", error.chain()));
+            let what = format!("downsampling: {}", error.chain());
+            compactor.note_failure(Some(meta.ulid), &error, what);
             Ok(false)
         }
     }
@@ -157,8 +156,13 @@ async fn coarser(
 
 /// Looks at the new block, notes its largest things, uploads it.
 async fn publish(compactor: &Compactor, source: &BlockMeta, made: Downsampled) -> Result<Job> {
-    let (dir, range) = (made.dir.clone(), source.range());
-    let health = blocking(move || build::health(&dir, range)).await??;
+    let range = source.range();
+    compactor.world.keep(&made.dir);
+    let looking = blocking(move || {
+        let health = build::health_of_new(&made.dir, range, &made.ranges);
+        health.map(|health| (made, health))
+    });
+    let (made, health) = looking.await??;
     if !health.is_clean() && !compactor.config.accept_malformed_index {
         return Err(Error::Died(format!(
             "the new block is not sound: {health:?}"
@@ -169,7 +173,9 @@ async fn publish(compactor: &Compactor, source: &BlockMeta, made: Downsampled) -
         .as_ref()
         .map(|part| part.labels.clone())
         .unwrap_or_default();
-    let Downsampled { dir, mut meta } = made;
+    let Downsampled {
+        dir, mut meta, ..
+    } = made;
     let (dir, meta, bytes_written) = blocking(move || {
         let part = meta.thanos.get_or_insert_default();
         // Those of the group: replica labels are taken off.

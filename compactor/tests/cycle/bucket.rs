@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use compactor::{Compactor, Config, Metrics, Report, Result, World, cycle};
 use object_store::memory::InMemory;
@@ -27,10 +27,15 @@ pub(crate) const NOW: Millis = Millis(1_800_000_000_000);
 
 const HOUR: i64 = Millis::HOUR.0;
 
+/// What a disk does to a block's directory.
+type Damage = fn(&Path);
+
 /// A clock that ticks a millisecond per question, names that follow it, and a disk with as much room as is said.
 pub(crate) struct Ticks {
     now: AtomicI64,
     pub(crate) free_bytes: AtomicU64,
+    /// What becomes of the next block that is written.
+    pub(crate) damage: Mutex<Option<Damage>>,
 }
 
 impl Ticks {
@@ -38,6 +43,7 @@ impl Ticks {
         Self {
             now: AtomicI64::new(now.0),
             free_bytes: AtomicU64::new(u64::MAX),
+            damage: Mutex::default(),
         }
     }
 }
@@ -56,6 +62,12 @@ impl World for Ticks {
 
     fn free_bytes(&self, _dir: &Path) -> tsdb::Result<u64> {
         Ok(self.free_bytes.load(Ordering::Relaxed))
+    }
+
+    fn keep(&self, block: &Path) {
+        if let Some(damage) = self.damage.lock().unwrap().take() {
+            damage(block);
+        }
     }
 }
 

@@ -6,3 +6,4 @@ mod bucket;
 mod crashes;
 mod facts;
 mod on_disk;
+mod verified;

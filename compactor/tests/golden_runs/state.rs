@@ -119,6 +119,9 @@ fn normal_value(value: &Value, rename: &dyn Fn(&str) -> String) -> Value {
     if let Some(time) = value.pointer_mut("/thanos/upload_time") {
         *time = json!("<TIME>");
     }
+    if let Some(thanos) = value.get_mut("thanos") {
+        take_tally_out(thanos);
+    }
     if let Some(Value::Array(parents)) = value.pointer_mut("/compaction/parents") {
         for parent in parents.iter_mut() {
             parent["ulid"] = json!(rename(parent["ulid"].as_str().unwrap()));
@@ -126,4 +129,15 @@ fn normal_value(value: &Value, rename: &dyn Fn(&str) -> String) -> Value {
         parents.sort_by_key(Value::to_string);
     }
     value
+}
+
+/// What our blocks amount to is not in Thanos' metas; what it alone brought into being goes too.
+fn take_tally_out(thanos: &mut Value) {
+    let Some(Value::Object(extensions)) = thanos.get_mut("extensions") else {
+        return;
+    };
+    extensions.remove("stratal");
+    if extensions.is_empty() {
+        thanos.as_object_mut().unwrap().remove("extensions");
+    }
 }

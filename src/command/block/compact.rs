@@ -8,7 +8,7 @@ use std::fs;
 use anyhow::Context as _;
 use tsdb::block::compact::{self, CompactOptions, Compacted};
 use tsdb::block::reader::Block;
-use tsdb::merge::MergeFunc;
+use tsdb::merge::{MergeFunc, tally};
 use tsdb::meta::{BlockMeta, ThanosMeta};
 
 use super::Outcome;
@@ -71,7 +71,7 @@ fn common_part(metas: &[&BlockMeta]) -> Option<ThanosMeta> {
         resolution: part.resolution,
         downsample_extra: part.downsample_extra.clone(),
         source: compactor::result_meta::SOURCE.to_owned(),
-        extensions: part.extensions.clone(),
+        extensions: tally::forget(part.extensions.clone()),
         ..ThanosMeta::default()
     })
 }

@@ -1,7 +1,8 @@
 //! One block of many local blocks.
 //!
 //! The result is a directory beside nothing else that was touched: inputs are only read. Its `meta.json` follows
-//! Prometheus (level, sources, parents in input order, counts); Thanos' part is the caller's, who knows the group.
+//! Prometheus (level, sources, parents in input order, counts); Thanos' part is the caller's, who knows the group. It gets the
+//! block's tally.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use super::reader::Block;
 use super::writer::BlockWriter;
 use crate::error::{Error, Result};
 use crate::id::BlockId;
+use crate::merge::tally::Tally;
 use crate::merge::{self, MergeFunc};
 use crate::meta::{BlockMeta, Compaction, Extra, Parent, ThanosMeta};
 
@@ -38,6 +40,8 @@ pub enum Compacted {
         meta: Box<BlockMeta>,
         /// Series whose chunks were out of order in an input.
         disordered: u64,
+        /// What its ranges amount to, for [`reread`](merge::reread::reread).
+        ranges: Vec<Tally>,
     },
     /// No sample was left, so there is no block.
     Empty,
@@ -71,6 +75,7 @@ pub fn compact(
     }
     meta.stats = merged.stats;
     meta.thanos = thanos;
+    merged.tally().note(&mut meta);
     let bytes = if meta.thanos.is_some() {
         meta.to_json()
     } else {
@@ -81,6 +86,7 @@ pub fn compact(
         dir,
         meta: Box::new(meta),
         disordered: merged.disordered,
+        ranges: merged.ranges,
     })
 }
 

@@ -13,8 +13,8 @@
 
 use super::heap::Heap;
 use super::samples::{self, Pick};
-use super::{MergeFunc, dedup};
-use crate::chunk::{self, ChunkView, Encoding};
+use super::{MergeFunc, dedup, tally};
+use crate::chunk::{self, Chunk, ChunkView, Encoding};
 use crate::error::{Error, Result};
 use crate::histogram::ResetHint;
 use crate::sample::{Sample, Value};
@@ -213,12 +213,12 @@ impl<'a> ChunkMerger<'a> {
         let runs = ts
             .chunks(chunk::SAMPLES_PER_CHUNK)
             .zip(vs.chunks(chunk::SAMPLES_PER_CHUNK));
-        Ok(runs
-            .map(|(ts, vs)| {
-                let payload = chunk::xor::encode(ts, vs);
-                self.store(ts[0], ts[ts.len() - 1], Encoding::Xor, &payload)
-            })
-            .collect())
+        let encode = |(ts, vs): (&[i64], &[f64])| {
+            let payload = chunk::xor::encode(ts, vs);
+            tally::check_floats(&payload, ts, vs)?;
+            Ok(self.store(ts[0], ts[ts.len() - 1], Encoding::Xor, &payload))
+        };
+        runs.map(encode).collect()
     }
 
     fn merge_samples(&mut self, inputs: &[Piece]) -> Result<Vec<Piece>> {
@@ -246,10 +246,14 @@ impl<'a> ChunkMerger<'a> {
             merged.push(sample);
         }
         let chunks = chunk::encode_samples(&merged)?;
-        Ok(chunks
-            .iter()
-            .map(|chunk| self.store(chunk.min, chunk.max, chunk.encoding, &chunk.payload))
-            .collect())
+        let mut rest = merged.as_slice();
+        let mut store = |chunk: &Chunk| {
+            let len = chunk::sample_count(chunk.view())?;
+            let samples = rest.split_off(..len.min(rest.len())).unwrap_or_default();
+            tally::check_samples(chunk.view(), samples)?;
+            Ok(self.store(chunk.min, chunk.max, chunk.encoding, &chunk.payload))
+        };
+        chunks.iter().map(&mut store).collect()
     }
 
     fn store(&mut self, min: i64, max: i64, encoding: Encoding, payload: &[u8]) -> Piece {

@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use super::input::{Input, Source};
 use super::trim;
-use crate::chunk::Encoding;
-use crate::error::{Result, ResultExt};
+use crate::chunk::{self, Encoding};
+use crate::error::{Error, Result, ResultExt};
 use crate::id::{ChunkRef, SymbolRef};
 use crate::index::ChunkMeta;
 use crate::index::series::SeriesEntry;
@@ -30,6 +30,10 @@ pub struct Placed {
     pub payload: usize,
     /// Length of the payload.
     pub len: usize,
+    /// Checksum of the record.
+    pub checksum: u32,
+    /// Samples of the chunk.
+    pub samples: u64,
 }
 
 /// One block's position in a label range.
@@ -42,6 +46,9 @@ pub struct Lane<'a, I: Input> {
     entry: SeriesEntry,
     /// Whether chunks had to be sorted, or copies dropped.
     disordered: bool,
+    /// Chunks of all series so far, and those of them that were read.
+    found: u64,
+    read: u64,
 }
 
 impl<'a, I: Input> Lane<'a, I> {
@@ -62,6 +69,8 @@ impl<'a, I: Input> Lane<'a, I> {
             segment: None,
             entry: SeriesEntry::default(),
             disordered: false,
+            found: 0,
+            read: 0,
         })
     }
 
@@ -107,11 +116,32 @@ impl<'a, I: Input> Lane<'a, I> {
             let deleted = self.source.deleted(self.source.series[at]);
             trim::drop_outside(&mut self.entry.chunks, self.range, deleted);
             if !self.entry.chunks.is_empty() {
+                self.found += self.entry.chunks.len() as u64;
                 self.sort_chunks();
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Where the lane stands, for errors.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let (at, of) = (self.left.start, self.source.series.len());
+        format!("{}: series {at} of {of}", self.source.input.name())
+    }
+
+    /// Makes sure that every chunk of every series was read.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] where something was left out.
+    pub fn check_read(&self) -> Result<()> {
+        if self.left.is_empty() && self.found == self.read {
+            return Ok(());
+        }
+        let (read, found, left) = (self.read, self.found, self.left.len());
+        let what = format!("{read} of {found} chunks were taken, {left} series were not reached");
+        Err(Error::Mismatch(what).at(self.place()))
     }
 
     fn sort_chunks(&mut self) {
@@ -132,6 +162,7 @@ impl<'a, I: Input> Lane<'a, I> {
             self.read_record(reference, buffer, records)
                 .at(|| self.source.chunk_place(reference))?;
         }
+        self.read += self.entry.chunks.len() as u64;
         Ok(())
     }
 
@@ -151,6 +182,7 @@ impl<'a, I: Input> Lane<'a, I> {
         };
         let record = segment::reader::read_record(window, at.offset())?;
         let (start, len) = (buffer.len(), record.chunk.payload.len());
+        let samples = chunk::sample_count(record.chunk)? as u64;
         buffer.extend_from_slice(record.bytes);
         let payload = buffer.len() - CHECKSUM_BYTES - len;
         records.push(Placed {
@@ -158,6 +190,8 @@ impl<'a, I: Input> Lane<'a, I> {
             start,
             payload,
             len,
+            checksum: record.checksum(),
+            samples,
         });
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! ranges    pivots cut every block's list of series into pieces            ranges
 //! build     pieces to finished series, many ranges side by side            pipeline, range, lane, chunks, samples, dedup, trim
 //! stitch    ranges in order to segments and index, front to back           stitch
+//! check     what was read is what was written, all along and afterwards    tally, reread
 //! ```
 //!
 //! What merging promises: the result's bytes are those that Prometheus' compactor writes, for any number of threads. A
@@ -21,9 +22,11 @@ pub mod lane;
 pub mod pipeline;
 pub mod range;
 pub mod ranges;
+pub mod reread;
 pub mod samples;
 pub mod stitch;
 pub mod symbols;
+pub mod tally;
 pub mod trim;
 
 use std::sync::Arc;
@@ -37,6 +40,7 @@ use input::Input;
 use pipeline::{Spare, pipeline};
 use range::RangeOutput;
 use stitch::Stitcher;
+use tally::Tally;
 
 /// Output of one label range: enough to be worth a task, little enough to have several in flight for each thread.
 pub const RANGE_BYTES: u64 = 512 * 1024;
@@ -65,15 +69,23 @@ pub struct Options {
 }
 
 /// What came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Merged {
     /// Counts of the result.
     pub stats: BlockStats,
     /// Series whose chunks were out of order in an input, and were sorted.
     pub disordered: u64,
+    /// What each range amounts to, in order, for whoever reads the result again.
+    pub ranges: Vec<Tally>,
 }
 
 impl Merged {
+    /// What the result amounts to.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        tally::sum(&self.ranges)
+    }
+
     fn add(&mut self, range: &RangeOutput) {
         let (sum, part) = (&mut self.stats, &range.stats);
         sum.num_samples += part.num_samples;
@@ -82,6 +94,7 @@ impl Merged {
         sum.num_series += part.num_series;
         sum.num_chunks += part.num_chunks;
         self.disordered += range.disordered;
+        self.ranges.push(range.tally);
     }
 }
 

@@ -3,7 +3,8 @@
 //! Ranges are independent, so they are built side by side; references are relative to the range, so that the stitcher only
 //! has to add its own position. Series of all blocks meet in a heap by their labels; those with equal labels become one
 //! series. Three ways, cheapest first: copy the records of all blocks one after the other; copy them interleaved by
-//! time; merge samples ([`super::chunks`]).
+//! time; merge samples ([`super::chunks`]). A series is complete only when what lies in the buffers is what was read for it
+//! ([`super::tally`]).
 
 use std::ops::Range;
 
@@ -11,15 +12,17 @@ use super::chunks::{self, ChunkMerger, Piece};
 use super::heap::Heap;
 use super::input::{Input, Source};
 use super::lane::{Lane, Placed};
+use super::tally::{Content, Key, Tally};
 use super::{Options, trim};
 use crate::chunk::{self, ChunkView, Encoding};
 use crate::codec::{Cursor, Sink, crc};
-use crate::error::{Corruption, Result, ResultExt};
+use crate::error::{Corruption, Error, Result, ResultExt};
 use crate::id::{ChunkRef, SymbolRef};
 use crate::index::ChunkMeta;
 use crate::index::series::{self, Encoded};
 use crate::meta::BlockStats;
 use crate::sample::Sample;
+use crate::segment::Record;
 use crate::time::Interval;
 
 /// Where one series ends in the buffers of a [`RangeOutput`].
@@ -54,6 +57,10 @@ pub struct RangeOutput {
     pub stats: BlockStats,
     /// Series whose chunks were out of order in a block.
     pub disordered: u64,
+    /// What the series amount to.
+    pub tally: Tally,
+    /// Chunks of the series that is being written, as they were read or encoded.
+    given: Content,
 }
 
 impl RangeOutput {
@@ -73,23 +80,50 @@ impl RangeOutput {
     /// # Errors
     /// Where the payload is shorter than its header.
     pub fn put(&mut self, min: i64, max: i64, chunk: ChunkView<'_>) -> Result<()> {
-        count(&mut self.stats, chunk)?;
+        let samples = chunk::sample_count(chunk)? as u64;
+        count(&mut self.stats, chunk.encoding, samples);
         let reference = ChunkRef(self.records.len() as u64);
         self.chunks.push(ChunkMeta {
             min,
             max,
             reference,
         });
-        put_record(&mut self.records, chunk);
+        let checksum = put_record(&mut self.records, chunk);
+        self.given.add((min, max), checksum, samples);
         Ok(())
+    }
+
+    /// The chunks from this one on, as they lie in the buffers.
+    fn written(&self, first: usize) -> Result<Content> {
+        let mut written = Content::default();
+        let mut start = self.series.last().map_or(0, |end| end.records);
+        for chunk in &self.chunks[first..] {
+            if chunk.reference != ChunkRef(start as u64) {
+                return Err(Error::Mismatch("a chunk not behind the one before".into()));
+            }
+            let mut cursor = Cursor::new("chunk", &self.records[start..], start as u64);
+            let record = Record::peek(&mut cursor)?;
+            start += record.bytes.len();
+            let samples = chunk::sample_count(record.chunk)? as u64;
+            written.add((chunk.min, chunk.max), record.checksum(), samples);
+        }
+        if start != self.records.len() {
+            return Err(Error::Mismatch("bytes behind the last chunk".into()));
+        }
+        Ok(written)
     }
 
     /// Ends the series whose chunks were put since the last one; one without chunks leaves no trace.
     ///
     /// # Errors
-    /// Where label names or chunks do not ascend.
+    /// Where label names or chunks do not ascend; [`Error::Mismatch`] where the buffers hold other chunks than were given.
     pub fn finish_series(&mut self, labels: &[(SymbolRef, SymbolRef)]) -> Result<()> {
         let first = self.series.last().map_or(0, |end| end.chunks);
+        let given = std::mem::take(&mut self.given);
+        let written = self.written(first)?;
+        if written != given {
+            return Err(Error::Mismatch(written.difference(&given)));
+        }
         let chunks = &self.chunks[first..];
         if chunks.is_empty() {
             return Ok(());
@@ -98,6 +132,7 @@ impl RangeOutput {
         series::check(labels, chunks).map_err(refuse)?;
         let encoded = series::encode(labels, chunks, &mut self.bodies);
         self.stats.num_series += 1;
+        self.tally.add(Key::of(labels), written);
         self.labels.extend_from_slice(labels);
         self.series.push(SeriesEnd {
             labels: self.labels.len(),
@@ -172,6 +207,7 @@ impl<I: Input> Builder<'_, I> {
                 self.advance(lane)?;
             }
         }
+        self.lanes.iter().try_for_each(Lane::check_read)?;
         Ok(self.out)
     }
 
@@ -188,7 +224,7 @@ impl<I: Input> Builder<'_, I> {
         Ok(())
     }
 
-    fn out_of_order(&self, lane: usize) -> crate::Error {
+    fn out_of_order(&self, lane: usize) -> Error {
         let source = self.lanes[lane].source();
         Cursor::new("series", &[], 0)
             .corrupt(Corruption::Order("series labels"))
@@ -229,7 +265,7 @@ impl<I: Input> Builder<'_, I> {
             self.merge(group)?;
         }
         let finished = self.out.finish_series(&self.scratch.labels);
-        finished.at(|| format!("series of {}", self.names(group)))
+        finished.at(|| self.names(group))
     }
 
     /// Whether no chunk must be looked into; then `by_time` has the lanes in the order of their chunks in the result.
@@ -260,15 +296,9 @@ impl<I: Input> Builder<'_, I> {
         self.scratch.records.clear();
         self.lanes[lane].read_records(&mut self.out.records, &mut self.scratch.records)?;
         for (record, chunk) in self.scratch.records.iter().zip(self.lanes[lane].chunks()) {
-            let payload = &self.out.records[record.payload..record.payload + record.len];
-            count(
-                &mut self.out.stats,
-                ChunkView {
-                    encoding: record.encoding,
-                    payload,
-                },
-            )
-            .at(|| self.lanes[lane].source().chunk_place(chunk.reference))?;
+            count(&mut self.out.stats, record.encoding, record.samples);
+            let times = (chunk.min, chunk.max);
+            self.out.given.add(times, record.checksum, record.samples);
             self.out.chunks.push(ChunkMeta {
                 reference: ChunkRef(record.start as u64),
                 ..*chunk
@@ -293,7 +323,7 @@ impl<I: Input> Builder<'_, I> {
             lanes.into_iter().for_each(|pieces| merger.push(pieces));
             all = merger
                 .finish()
-                .at(|| format!("series of {}", self.names(group)))?;
+                .at(|| self.names(group))?;
         }
         for piece in all {
             self.out
@@ -302,10 +332,11 @@ impl<I: Input> Builder<'_, I> {
         Ok(())
     }
 
+    /// The series that is being merged, as its blocks have it.
     fn names(&self, group: &[usize]) -> String {
         let names: Vec<String> = group
             .iter()
-            .map(|&lane| self.lanes[lane].source().input.name())
+            .map(|&lane| self.lanes[lane].place())
             .collect();
         names.join(", ")
     }
@@ -362,22 +393,23 @@ impl<I: Input> Builder<'_, I> {
     }
 }
 
-/// Appends a chunk as a segment stores it.
-fn put_record(out: &mut Vec<u8>, chunk: ChunkView<'_>) {
+/// Appends a chunk as a segment stores it, and says which checksum it got.
+fn put_record(out: &mut Vec<u8>, chunk: ChunkView<'_>) -> u32 {
     out.put_uvarint(chunk.payload.len() as u64);
     let body = out.len();
     out.put_u8(chunk.encoding.byte());
     out.put(chunk.payload);
     let checksum = crc::crc32c(&out[body..]);
     out.put_u32(checksum);
+    checksum
 }
 
 /// Adds a chunk to the counts, as Prometheus does: aggregates count as samples of no kind.
-fn count(stats: &mut BlockStats, chunk: ChunkView<'_>) -> Result<()> {
-    let samples = chunk::sample_count(chunk)? as u64;
+#[inline]
+fn count(stats: &mut BlockStats, encoding: Encoding, samples: u64) {
     stats.num_chunks += 1;
     stats.num_samples += samples;
-    match chunk.encoding {
+    match encoding {
         Encoding::Xor | Encoding::Xor2 => stats.num_float_samples += samples,
         Encoding::Histogram
         | Encoding::FloatHistogram
@@ -387,5 +419,37 @@ fn count(stats: &mut BlockStats, chunk: ChunkView<'_>) -> Result<()> {
         }
         Encoding::Aggregate | Encoding::Unknown(_) => {}
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_whose_buffers_hold_something_else_is_refused() {
+        fn check(damage: impl Fn(&mut RangeOutput), is_sound: bool) {
+            let mut range = RangeOutput::default();
+            for t in [0, 10] {
+                let payload = &chunk::xor::encode(&[t], &[1.0]);
+                let encoding = Encoding::Xor;
+                range.put(t, t, ChunkView { encoding, payload }).unwrap();
+            }
+            damage(&mut range);
+            let done = range.finish_series(&[(SymbolRef(0), SymbolRef(1))]);
+            assert_eq!(done.is_ok(), is_sound, "{range:?}");
+        }
+        check(|_| {}, true);
+        check(|range| range.chunks[1].max = 11, false);
+        check(|range| range.chunks.truncate(1), false);
+        check(|range| range.records.truncate(5), false);
+        check(|range| range.records.push(0), false);
+        check(|range| range.chunks.swap(0, 1), false);
+        check(
+            |range| {
+                let last = range.records.len() - 1;
+                range.records[last] ^= 1;
+            },
+            false,
+        );
+    }
 }

@@ -30,6 +30,32 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// The stored checksum.
+    #[inline]
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        let stored = self.bytes.last_chunk().copied().unwrap_or_default();
+        u32::from_be_bytes(stored)
+    }
+
+    /// Takes the next record without looking at its checksum: for bytes that were just written.
+    ///
+    /// # Errors
+    /// Where the bytes end before the record does.
+    #[inline]
+    pub fn peek(cursor: &mut Cursor<'a>) -> Result<Self> {
+        let start = cursor.clone();
+        let len = take_len(cursor)?;
+        let encoding = Encoding::from_byte(cursor.u8()?);
+        let payload = cursor.bytes(len)?;
+        cursor.u32()?;
+        let size = start.len() - cursor.len();
+        Ok(Self {
+            bytes: start.rest().get(..size).unwrap_or_default(),
+            chunk: ChunkView { encoding, payload },
+        })
+    }
+
     /// Takes the next record.
     ///
     /// # Errors

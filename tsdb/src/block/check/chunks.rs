@@ -12,6 +12,7 @@ use crate::block::{CHUNKS, INDEX};
 use crate::codec::Cursor;
 use crate::id::SeriesRef;
 use crate::index::{ChunkMeta, SeriesEntry};
+use crate::merge::tally::{self, Key, Tally};
 use crate::segment::reader::{Record, skip_record};
 use crate::segment::{self, HEAD_SIZE};
 
@@ -40,6 +41,10 @@ pub(super) struct Walk<'a> {
     next: Option<u64>,
     /// Chunks whose records have not been read yet.
     round: Vec<ChunkMeta>,
+    /// Their series: labels, and how many of the chunks.
+    series: Vec<(Key, usize)>,
+    /// What was read amounts to.
+    pub(super) tally: Tally,
 }
 
 impl<'a> Walk<'a> {
@@ -52,6 +57,8 @@ impl<'a> Walk<'a> {
             missing: None,
             next: Some(HEAD_SIZE),
             round: Vec::new(),
+            series: Vec::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -64,6 +71,7 @@ impl<'a> Walk<'a> {
     ) {
         self.counts.series += 1;
         let mut last: Option<&ChunkMeta> = None;
+        let before = self.round.len();
         for meta in &entry.chunks {
             self.counts.chunks += 1;
             if meta.min > meta.max || last.is_some_and(|last| meta.min <= last.max) {
@@ -76,6 +84,8 @@ impl<'a> Walk<'a> {
         if entry.chunks.is_empty() {
             findings.unusual(INDEX, None, format!("series {} has no chunks", series.0));
         }
+        let count = self.round.len() - before;
+        self.series.push((Key::of(&entry.labels), count));
         if self.round.len() >= ROUND_CHUNKS {
             self.read_round(findings);
         }
@@ -104,12 +114,21 @@ impl<'a> Walk<'a> {
         let segments = self.files.segments;
         let pieces = self.round.par_chunks(PIECE_CHUNKS);
         let read: Vec<Content<'_>> = pieces.map(|metas| Content::read(segments, metas)).collect();
+        let mut records = Vec::with_capacity(self.round.len());
         for content in read {
             self.counts.add(content.counts);
             self.unread |= content.unread;
+            records.extend(content.records);
             findings.absorb(content.findings);
         }
-        self.round.clear();
+        let mut chunks = self.round.drain(..).zip(records);
+        for (key, count) in self.series.drain(..) {
+            let mut content = tally::Content::default();
+            for (chunk, (checksum, samples)) in chunks.by_ref().take(count) {
+                content.add((chunk.min, chunk.max), checksum, samples);
+            }
+            self.tally.add(key, content);
+        }
     }
 
     /// Checks that a record begins where the one before ended, and goes there.

@@ -19,6 +19,8 @@ pub(super) struct Content<'a> {
     pub(super) findings: Findings,
     /// Whether some chunk could not be read, so that the samples are not all counted.
     pub(super) unread: bool,
+    /// Checksum and samples of each chunk; zero where it could not be read.
+    pub(super) records: Vec<(u32, u64)>,
     ts: Vec<i64>,
     vs: Vec<f64>,
     samples: Vec<Sample>,
@@ -32,21 +34,23 @@ impl<'a> Content<'a> {
             counts: Counts::default(),
             findings: Findings::default(),
             unread: false,
+            records: Vec::with_capacity(metas.len()),
             ts: Vec::new(),
             vs: Vec::new(),
             samples: Vec::new(),
         };
         for meta in metas {
-            content.chunk(meta);
+            let record = content.chunk(meta);
+            content.records.push(record.unwrap_or_default());
         }
         content
     }
 
-    fn chunk(&mut self, meta: &ChunkMeta) {
+    fn chunk(&mut self, meta: &ChunkMeta) -> Option<(u32, u64)> {
         let segment = self.segments.get(meta.reference.segment() as usize);
         let Some((name, bytes)) = segment else {
             self.unread = true;
-            return;
+            return None;
         };
         let file = format!("{CHUNKS}/{name}");
         let offset = u64::from(meta.reference.offset());
@@ -56,7 +60,8 @@ impl<'a> Content<'a> {
             Ok(record) => record,
             Err(error) => {
                 self.unread = true;
-                return self.findings.error(&file, &error);
+                self.findings.error(&file, &error);
+                return None;
             }
         };
         match self.decode(record.chunk, meta) {
@@ -71,6 +76,8 @@ impl<'a> Content<'a> {
             let fact = format!("encoding {encoding} is unknown");
             self.findings.unusual(&file, offset, fact);
         }
+        let samples = sample_count(record.chunk).ok()?;
+        Some((record.checksum(), samples as u64))
     }
 
     /// Decodes a chunk and says what does not fit the index.

@@ -2,15 +2,16 @@
 
 use super::{Counts, Files, Findings};
 use crate::block::{CHUNKS, INDEX, META};
+use crate::merge::tally::Tally;
 use crate::meta::{BlockMeta, BlockStats, ThanosMeta};
 use crate::time::Millis;
 use crate::tombstone::Tombstones;
 
-/// Compares; counts are none where not all of the block could be read.
+/// Compares; nothing is counted where not all of the block could be read.
 pub(super) fn check(
     meta: &BlockMeta,
     files: Files<'_>,
-    counts: Option<&Counts>,
+    counted: Option<(&Counts, &Tally)>,
     deleted: &Tombstones,
     findings: &mut Findings,
 ) {
@@ -32,9 +33,14 @@ pub(super) fn check(
     {
         findings.damage(META, None, "sources out of order");
     }
-    if let Some(counts) = counts {
+    if let Some((counts, tally)) = counted {
         stats(meta, counts, findings);
         range(meta, counts, findings);
+        if let Some(stated) = Tally::of(meta).filter(|stated| stated != tally) {
+            let what = tally.difference(&stated);
+            let fact = format!("is not what its writer tallied: {what}");
+            findings.damage(META, None, fact);
+        }
     }
     let stated = meta.stats.num_tombstones;
     if files.tombstones.is_some() && stated != deleted.count() as u64 {

@@ -5,7 +5,7 @@
 //!            symbols ascend; series ascend, their labels and chunks too; each pair has exactly its series     [`index`], [`postings`]
 //! chunks     every record: checksum, encoding, samples in order, first and last as the index says;
 //!            records one behind the other, in the order of the series, nothing between or after them          [`chunks`], [`content`]
-//! meta.json  counts, range, file sizes                                                                        [`meta`]
+//! meta.json  counts, range, file sizes, tally                                                                      [`meta`]
 //! tombstones checksum, known series
 //! ```
 //!
@@ -231,7 +231,7 @@ pub fn check(files: Files<'_>) -> (Counts, Findings) {
         counts = Counts::default();
     }
     if let Some(meta) = files.meta {
-        let counted = (whole && !walk.unread).then_some(&counts);
+        let counted = (whole && !walk.unread).then_some((&counts, &walk.tally));
         meta::check(meta, files, counted, &deleted, &mut findings);
     }
     (counts, findings)
