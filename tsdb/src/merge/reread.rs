@@ -330,7 +330,7 @@ mod tests {
                 let twice = files.segments[0][first_record(files)].to_vec();
                 files.segments[0].splice(HEAD_BYTES..HEAD_BYTES, twice);
             },
-            "not the same",
+            "where the record before it ends",
         );
         let lose = |files: &mut Files| {
             let lost = first_record(files);
