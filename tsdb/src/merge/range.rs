@@ -73,6 +73,8 @@ impl RangeOutput {
         self.series.clear();
         self.stats = BlockStats::default();
         self.disordered = 0;
+        self.tally = Tally::default();
+        self.given = Content::default();
     }
 
     /// Appends a chunk to the series that is being written.
