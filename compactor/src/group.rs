@@ -142,10 +142,7 @@ mod tests {
         );
         check([json!({"a": 1}), json!({"b": 1}), Value::Null], json!({}));
         let tallied = json!({"stratal": {"ulid": "x"}});
-        check(
-            [tallied.clone(), tallied.clone(), Value::Null],
-            Value::Null,
-        );
+        check([tallied.clone(), tallied.clone(), Value::Null], Value::Null);
         check([tallied, json!({"a": 1}), Value::Null], json!({"a": 1}));
     }
 }

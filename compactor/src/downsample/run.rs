@@ -173,9 +173,7 @@ async fn publish(compactor: &Compactor, source: &BlockMeta, made: Downsampled) -
         .as_ref()
         .map(|part| part.labels.clone())
         .unwrap_or_default();
-    let Downsampled {
-        dir, mut meta, ..
-    } = made;
+    let Downsampled { dir, mut meta, .. } = made;
     let (dir, meta, bytes_written) = blocking(move || {
         let part = meta.thanos.get_or_insert_default();
         // Those of the group: replica labels are taken off.

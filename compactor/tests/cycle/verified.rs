@@ -51,11 +51,35 @@ async fn check(damage: fn(&Path), fact: &str) {
 
 #[tokio::test]
 async fn what_is_not_what_was_read_is_never_published() {
-    check(|block| change(&block.join(SEGMENT), |bytes| bytes[40] ^= 1), "series {__name__=\"down\"}").await;
-    check(|block| change(&block.join(SEGMENT), |bytes| bytes.truncate(bytes.len() - 1)), "series {__name__=\"up\"}").await;
-    check(|block| change(&block.join(SEGMENT), |bytes| bytes.push(0)), "its last record ends at").await;
-    check(|block| change(&block.join("index"), |bytes| bytes[60] ^= 1), "checksum").await;
-    check(|block| fs::remove_file(block.join(SEGMENT)).unwrap(), "segment").await;
+    check(
+        |block| change(&block.join(SEGMENT), |bytes| bytes[40] ^= 1),
+        "series {__name__=\"down\"}",
+    )
+    .await;
+    check(
+        |block| {
+            change(&block.join(SEGMENT), |bytes| {
+                bytes.truncate(bytes.len() - 1)
+            })
+        },
+        "series {__name__=\"up\"}",
+    )
+    .await;
+    check(
+        |block| change(&block.join(SEGMENT), |bytes| bytes.push(0)),
+        "its last record ends at",
+    )
+    .await;
+    check(
+        |block| change(&block.join("index"), |bytes| bytes[60] ^= 1),
+        "checksum",
+    )
+    .await;
+    check(
+        |block| fs::remove_file(block.join(SEGMENT)).unwrap(),
+        "segment",
+    )
+    .await;
 }
 
 fn findings(objects: &BTreeMap<String, Vec<u8>>, meta: &BlockMeta) -> Findings {
@@ -92,9 +116,14 @@ async fn a_new_block_says_what_it_amounts_to_and_verification_believes_nothing_e
         stored(&mut meta, &|tally| tally["checksum"] = "0".into());
         let found = findings(&objects, &meta).list;
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].fact.contains("not what its writer tallied"), "{found:?}");
+        assert!(
+            found[0].fact.contains("not what its writer tallied"),
+            "{found:?}"
+        );
         // Thanos copies it into blocks that are made of this one.
-        stored(&mut meta, &|tally| tally["ulid"] = "00000000000000000000000001".into());
+        stored(&mut meta, &|tally| {
+            tally["ulid"] = "00000000000000000000000001".into()
+        });
         assert!(findings(&objects, &meta).is_empty());
     }
 }

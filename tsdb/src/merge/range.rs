@@ -323,9 +323,7 @@ impl<I: Input> Builder<'_, I> {
         if !chunks::disjoint(&all) {
             let mut merger = ChunkMerger::new(self.options.func, &mut self.scratch.buffer);
             lanes.into_iter().for_each(|pieces| merger.push(pieces));
-            all = merger
-                .finish()
-                .at(|| self.names(group))?;
+            all = merger.finish().at(|| self.names(group))?;
         }
         for piece in all {
             self.out
@@ -336,10 +334,7 @@ impl<I: Input> Builder<'_, I> {
 
     /// The series that is being merged, as its blocks have it.
     fn names(&self, group: &[usize]) -> String {
-        let names: Vec<String> = group
-            .iter()
-            .map(|&lane| self.lanes[lane].place())
-            .collect();
+        let names: Vec<String> = group.iter().map(|&lane| self.lanes[lane].place()).collect();
         names.join(", ")
     }
 

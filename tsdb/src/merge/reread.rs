@@ -231,8 +231,7 @@ mod tests {
             symbols.push(text.as_bytes()).unwrap();
         }
         let symbols = Arc::new(symbols);
-        let mut stitcher =
-            Stitcher::start(Vec::new(), Vec::new(), symbols, segment_bytes).unwrap();
+        let mut stitcher = Stitcher::start(Vec::new(), Vec::new(), symbols, segment_bytes).unwrap();
         for series in ranges {
             let mut range = RangeOutput::default();
             for &(value, chunks) in *series {
@@ -295,7 +294,10 @@ mod tests {
             &[(1, &[(0, 1.0)]), (2, &[(0, 3.0)])],
             &[(1, &[(0, 3.0), (10, 2.0)]), (2, &[(0, 1.0)])],
         );
-        check(&[lost, last], "2 chunks instead of 3, 4 samples instead of 6");
+        check(
+            &[lost, last],
+            "2 chunks instead of 3, 4 samples instead of 6",
+        );
         let span = "series from {name=\"1\"} to {name=\"2\"}";
         check(&[lost, last], span);
         check(&[swapped, last], "but not the same");
@@ -342,10 +344,7 @@ mod tests {
     #[test]
     fn a_reference_beside_its_record_is_found() {
         let sound = write(SOUND, 1 << 20);
-        let longer: Ranges<'_> = &[
-            &[(1, &[(0, 1.0), (10, 2e-9)]), (2, &[(0, 3.0)])],
-            SOUND[1],
-        ];
+        let longer: Ranges<'_> = &[&[(1, &[(0, 1.0), (10, 2e-9)]), (2, &[(0, 3.0)])], SOUND[1]];
         let mut files = write(longer, 1 << 20);
         assert_ne!(files.segments[0].len(), sound.segments[0].len());
         files.segments.clone_from(&sound.segments);
