@@ -59,8 +59,8 @@ async fn what_is_not_what_was_read_is_never_published() {
     check(
         |block| {
             change(&block.join(SEGMENT), |bytes| {
-                bytes.truncate(bytes.len() - 1)
-            })
+                bytes.truncate(bytes.len() - 1);
+            });
         },
         "series {__name__=\"up\"}",
     )
@@ -122,7 +122,7 @@ async fn a_new_block_says_what_it_amounts_to_and_verification_believes_nothing_e
         );
         // Thanos copies it into blocks that are made of this one.
         stored(&mut meta, &|tally| {
-            tally["ulid"] = "00000000000000000000000001".into()
+            tally["ulid"] = "00000000000000000000000001".into();
         });
         assert!(findings(&objects, &meta).is_empty());
     }
