@@ -6,6 +6,7 @@
 mod cli;
 mod clock;
 mod command;
+mod memory;
 mod objstore;
 mod output;
 mod progress;

@@ -3,9 +3,10 @@
 # needed what.
 #
 #   benches/peers/run.sh [--quick] [--full] [--save] [SET...]      SET: A A-H A-V M H V D, with --full also C C-card
+#   benches/peers/run.sh --axes [--save] [AXIS...]                 AXIS: series samples blocks churn overlap labels threads
 #
-# --quick gives Prometheus one run instead of five. --save writes docs/performance.csv and its picture. STRATAL and
-# PROMETHEUS name the binaries, TMPDIR where the data goes: /dev/shm if nothing else is said, because a disk would be what
+# --quick gives Prometheus one run instead of five. --save writes docs/performance.csv and its picture. --axes varies one
+# property of the data at a time, without Prometheus; with --save into docs/performance-axes.csv. STRATAL and PROMETHEUS name the binaries, TMPDIR where the data goes: /dev/shm if nothing else is said, because a disk would be what
 # is measured. CPU is user and system time; ours is that of the whole process, Prometheus' the difference of its
 # process_cpu_seconds_total around the compaction. RSS is the peak. Nothing here fails because something was slow.
 [ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
@@ -15,7 +16,7 @@ cd "$(dirname "$0")/../.."
 
 OUR_RUNS=5
 peer_runs=5
-full= save=
+full= save= axes=
 start=1700028000 # a multiple of 18 h, where Prometheus' range begins
 sets=()
 for argument in "$@"; do
@@ -23,11 +24,16 @@ for argument in "$@"; do
     --quick) peer_runs=1 ;;
     --full) full=1 ;;
     --save) save=1 ;;
+    --axes) axes=1 ;;
     -*) fail "unknown flag $argument" ;;
     *) sets+=("$argument") ;;
     esac
 done
-[ "${#sets[@]}" -gt 0 ] || sets=(A A-H A-V M H V D ${full:+C C-card})
+if [ "${#sets[@]}" = 0 ] && [ -n "$axes" ]; then
+    sets=(series samples blocks churn overlap labels threads)
+elif [ "${#sets[@]}" = 0 ]; then
+    sets=(A A-H A-V M H V D ${full:+C C-card})
+fi
 for gnu_time in /usr/bin/time gtime ""; do ! command -v "${gnu_time:-true}" >/dev/null || break; done
 [ -n "$gnu_time" ] || fail "GNU time is needed (Debian package 'time')"
 
@@ -65,20 +71,23 @@ summary() {
     median=$(median 1 "$3") wall=$(median 2 "$3") rss=$(median 3 "$3")
     awk -v OFS=, -v set="$1" -v who="$2" -v best="$best" -v median="$median" -v wall="$wall" -v rss="$rss" -v bytes="$4" \
         'BEGIN { print set, who, best, median, wall, sprintf("%.1f", rss / 1024), sprintf("%.1f", bytes / 1048576) }' |
-        tee -a "$csv" | awk -F, '{ printf "%-7s %-20s %9.3f %9.3f %9.3f %9.1f\n", $1, $2, $3, $4, $5, $6 }'
+        tee -a "$csv" | awk -F, '{ printf "%-15s %-20s %9.3f %9.3f %9.3f %9.1f\n", $1, $2, $3, $4, $5, $6 }'
 }
 
 head_line() {
-    printf '%-7s %-20s %9s %9s %9s %9s\n' set program "cpu best" median wall "rss MiB"
+    printf '%-15s %-20s %9s %9s %9s %9s\n' set program "cpu best" median wall "rss MiB"
 }
 
 # ratio SET: how much less we need than Prometheus.
 ratio() {
     awk -F, -v set="$1" '
         $1 == set && $2 ~ /^prometheus/ { cpu = $4; rss = $6 }
-        $1 == set && $2 ~ /^stratal/ { our_cpu = $4; our_rss = $6 }
+        $1 == set && $2 ~ /^stratal/ { our_cpu = $4; our_wall = $5; our_rss = $6 }
         $1 == set && $2 == "cp" { copy = $4 }
-        END { printf "%-7s CPU %.1f times less, RSS %.1f times less; %.1f times the CPU of cp\n\n", set, cpu / our_cpu, rss / our_rss, our_cpu / copy }
+        END {
+            printf "%-15s CPU %.1f times less, RSS %.1f times less; %.1f times the CPU of cp; ", set, cpu / our_cpu, rss / our_rss, our_cpu / copy
+            printf "%.2f cores busy\n\n", our_cpu / our_wall
+        }
     ' "$csv"
 }
 
@@ -205,7 +214,7 @@ downsampled() {
     awk -F, -v set="$set" -v samples="$samples" '
         $1 == set && $2 ~ / 5m$/ { five = $4 }
         $1 == set && $2 ~ /1h$/ { both = $4 }
-        END { printf "%-7s %.1f ns a raw sample for 5m, %.1f for 5m and 1h (Thanos 0.43, recorded: 86 to 108 and 130 to 155)\n\n",
+        END { printf "%-15s %.1f ns a raw sample for 5m, %.1f for 5m and 1h (Thanos 0.43, recorded: 86 to 108 and 130 to 155)\n\n",
             set, five * 1e9 / samples, both * 1e9 / samples }' "$csv"
 }
 
@@ -230,11 +239,93 @@ cardinality() {
     echo
 }
 
+# point AXIS VALUE BLOCK...: a line of the table of axes: one compaction of the blocks, with the flags in $flags.
+point() {
+    local axis=$1 value=$2 bytes
+    shift 2
+    bytes=$(bytes_of "$@")
+    rm -f "$dir/us"
+    measure "$dir/us" run "$STRATAL" block compact $flags --out "$out" "$@"
+    summary "$axis=$value" "$us" "$dir/us" "$bytes"
+}
+
+# labelled COUNT: text of 20,000 series with so many labels each.
+labelled() {
+    awk -v count="$1" -v t=$start 'BEGIN {
+        print "# TYPE wide gauge"
+        for (i = 0; i < 20000; i++) {
+            printf "wide{id=\"v%05d\"", i
+            for (label = 2; label < count; label++) printf ",l%02d=\"value-%02d-%d\"", label, label, i % (label + 3)
+            printf "} 1 %d\n", t
+        }
+        print "# EOF" }'
+}
+
+# axis NAME: every value of one axis.
+axis() {
+    local name=$1 value flags=
+    # fleet FLAG...: fresh blocks of scraped targets, into $blocks.
+    fleet() {
+        rm -rf "$dir/all"
+        mapfile -t blocks < <(generate "$dir/all" "$@")
+    }
+    case $name in
+    series) # memory is capped: what grows with the series beside it are the tables that must be held
+        flags="--memory-limit 96MiB"
+        for value in 1000 10000 100000 1000000; do
+            fleet --shape wide --series "$value" --blocks 2
+            point series "$value" "${blocks[@]}"
+        done
+        awk -F, '$1 == "series=10000" { few = $6 } $1 == "series=1000000" { many = $6 }
+            END {
+                # Two inputs: remaps of 4 bytes a symbol, lists of 4 bytes a series and input and of the result.
+                tables = 990000 * (2 * 4 + 3 * 4) / 1048576
+                printf "series          RSS grows by %.1f MiB from 10 k to 1 M series; tables that must be held are %.1f MiB of it\n\n", many - few, tables
+            }' "$csv" ;;
+    samples) for value in 12 24 60 120; do
+        fleet --targets 50 --interval $((7200 / value))s --blocks 9
+        point samples "$value" "${blocks[@]}"
+    done ;;
+    blocks) for value in 2 4 8 16 32; do
+        fleet --targets 50 --interval 60s --blocks "$value"
+        point blocks "$value" "${blocks[@]}"
+    done ;;
+    churn) for value in 0 10 25 50; do
+        fleet --targets 50 --interval 60s --blocks 9 --churn "$value"
+        point churn "$value" "${blocks[@]}"
+    done ;;
+    overlap) for value in 0 50 100; do # a block, and a replica's that begins so much later
+        fleet --targets 50 --interval 15s --blocks 1
+        blocks+=("$("$STRATAL" block generate --out "$dir/all" --start $((start + 72 * (100 - value)))000 \
+            --targets 50 --interval 15s --blocks 1 --replica 1)")
+        point overlap "$value" "${blocks[@]}"
+    done ;;
+    labels) for value in 5 10 20 30; do
+        rm -rf "$dir/all"
+        labelled "$value" >"$dir/text"
+        mapfile -t blocks < <(for _ in 1 2; do "$STRATAL" block import --openmetrics "$dir/text" --out "$dir/all"; done)
+        point labels "$value" "${blocks[@]}"
+    done ;;
+    threads) for value in 1 2; do
+        flags="--threads $value"
+        fleet --targets 200 --interval 300s --churn 10 --blocks 9
+        point threads "$value" "${blocks[@]}"
+    done ;;
+    *) fail "unknown axis $name" ;;
+    esac
+}
+
 echo "$peer beside $us on $(nproc) cores: $(sed -n 's/^model name[^:]*: //p;T;q' /proc/cpuinfo), data in $scratch"
 echo
 for set in "${sets[@]}"; do
     dir=$scratch/$set out=$scratch/$set/out theirs=$scratch/$set/theirs
     mkdir "$dir"
+    if [ -n "$axes" ]; then
+        head_line
+        axis "$set"
+        rm -rf "$dir"
+        continue
+    fi
     case $set in
     A) horizontal A 3 --targets 10 --interval 15s ;;
     A-H) horizontal A-H 4 --targets 94 --interval 300s --churn 10 ;;
@@ -249,7 +340,9 @@ for set in "${sets[@]}"; do
     esac
     rm -rf "$dir"
 done
-if [ -n "$save" ]; then
+if [ -n "$save" ] && [ -n "$axes" ]; then
+    cp "$csv" docs/performance-axes.csv
+elif [ -n "$save" ]; then
     cp "$csv" docs/performance.csv
     awk -f benches/peers/picture.awk "$csv" >docs/performance.svg
 fi

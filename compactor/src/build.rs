@@ -9,6 +9,7 @@ use tsdb::block::file::{WINDOW_BYTES, write_whole};
 use tsdb::block::reader::Block;
 use tsdb::block::{CHUNKS, INDEX, META};
 use tsdb::bucket::upload::segment_names;
+use tsdb::budget::Budget;
 use tsdb::codec::Window as _;
 use tsdb::error::{Error, Result, ResultExt as _};
 use tsdb::id::{BlockId, SymbolRef};
@@ -25,7 +26,7 @@ use tsdb::time::{Interval, Millis, TimeRange};
 use crate::health::{Check, ChunkAt, Health};
 
 /// How to compact.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Name of the new block.
     pub id: BlockId,
@@ -33,6 +34,8 @@ pub struct Options {
     pub merge: MergeFunc,
     /// Threads to use.
     pub threads: usize,
+    /// Memory it may hold.
+    pub budget: Budget,
 }
 
 /// A block that was made.
@@ -116,6 +119,7 @@ pub fn merge(dirs: &[PathBuf], parent: &Path, options: &Options) -> Result<Optio
         segment_bytes: segment::SIZE_DEFAULT,
         threads: options.threads,
         with_tombstones: false,
+        budget: options.budget.clone(),
     };
     match compact(&inputs, parent, None, &options)? {
         Compacted::Empty => Ok(None),

@@ -5,6 +5,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use tsdb::budget::Budget;
 use tsdb::merge::MergeFunc;
 use tsdb::relabel::Relabel;
 use tsdb::time::{Interval, Millis};
@@ -55,6 +56,8 @@ pub struct Config {
     pub downsamplings: NonZeroUsize,
     /// Threads that one merge uses; by default the machine's.
     pub threads: NonZeroUsize,
+    /// Memory that all jobs together may hold. Unlimited.
+    pub budget: Budget,
     /// Make five-minute and one-hour blocks.
     pub downsample: bool,
     /// How long to keep blocks. For ever.
@@ -88,6 +91,7 @@ impl Config {
             metas: NonZeroUsize::new(32).unwrap_or(NonZeroUsize::MIN),
             downsamplings: NonZeroUsize::MIN,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            budget: Budget::unlimited("process"),
             downsample: true,
             retention: Retention::default(),
             hash_files: false,

@@ -3,6 +3,7 @@
 //! Each takes directories as they lie on a disk, and never changes one that it was given. What they do is in
 //! [`crate::command`]; the words of the help text live here and nowhere else.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -10,6 +11,7 @@ use tsdb::matcher::{Matcher, parse_selector};
 use tsdb::time::Millis;
 
 use super::value;
+use crate::memory::{self, MemoryLimit};
 
 /// What a series must match, all of it.
 pub(crate) type Selector = Vec<Matcher>;
@@ -68,9 +70,31 @@ pub(crate) struct CompactBlocksFlags {
     /// Size at which chunk files are cut.
     #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = value::positive_bytes)]
     pub(crate) segment_size: u64,
+    /// What it may take.
+    #[command(flatten)]
+    pub(crate) work: WorkFlags,
     /// Block directories.
     #[arg(value_name = "BLOCK", required = true)]
     pub(crate) blocks: Vec<PathBuf>,
+}
+
+/// What a job may take of the machine.
+#[derive(Debug, Args)]
+pub(crate) struct WorkFlags {
+    /// Threads to use; without it as many as there are cores.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Most memory to hold, or `auto`: a quarter of what the machine or its control group has.
+    #[arg(long, value_name = "BYTES", default_value = "auto", value_parser = memory::parse)]
+    pub(crate) memory_limit: MemoryLimit,
+}
+
+impl WorkFlags {
+    /// How many threads that is.
+    pub(crate) fn threads(&self) -> usize {
+        let all = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.threads.unwrap_or_else(all).get()
+    }
 }
 
 /// How replicas become one.
@@ -95,6 +119,9 @@ pub(crate) struct DownsampleBlockFlags {
     /// Directory to put the new blocks into; made if absent.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    /// What it may take.
+    #[command(flatten)]
+    pub(crate) work: WorkFlags,
     /// Block directory.
     #[arg(value_name = "BLOCK")]
     pub(crate) block: PathBuf,

@@ -10,6 +10,7 @@ use tsdb::time::Millis;
 
 use super::shared::{self, HashFunc, ObjstoreFlags, RetentionFlags, SelectorFlags, TimeFlags};
 use super::value;
+use crate::memory::{self, MemoryLimit};
 
 /// Flags of `stratal compact`.
 #[derive(Debug, Args)]
@@ -104,6 +105,9 @@ pub(crate) struct ConcurrencyFlags {
         default_value_t = 32
     )]
     pub(crate) meta_fetch: usize,
+    /// Most memory that merging and downsampling hold, or `auto`: a quarter of what the machine or its control group has.
+    #[arg(long = "memory-limit", value_name = "BYTES", default_value = "auto", value_parser = memory::parse)]
+    pub(crate) memory_limit: MemoryLimit,
 }
 
 /// What only tests and emergencies need; hidden, as in Thanos.

@@ -134,6 +134,7 @@ fn config(flags: &CompactFlags) -> anyhow::Result<Config> {
         files: at_least_one("block-files-concurrency", parallel.block_files)?,
         metas: at_least_one("block-meta-fetch-concurrency", parallel.meta_fetch)?,
         downsamplings: at_least_one("downsample.concurrency", parallel.downsample)?,
+        budget: parallel.memory_limit.budget(),
         downsample: !flags.downsampling_disable,
         retention: retention(&flags.retention),
         hash_files: flags.hash_func == HashFunc::Sha256,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tsdb::block::compact::{CompactOptions, Compacted, compact};
 use tsdb::block::reader::Block;
+use tsdb::budget::Budget;
 use tsdb::id::BlockId;
 use tsdb::merge::MergeFunc;
 use tsdb::segment::SIZE_DEFAULT;
@@ -29,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         segment_bytes: SIZE_DEFAULT,
         threads: 2,
         with_tombstones: true,
+        budget: Budget::unlimited("merge"),
     };
     match compact(&inputs, Path::new(&out), None, &options)? {
         Compacted::Empty => println!("no samples are left"),

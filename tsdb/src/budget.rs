@@ -7,13 +7,16 @@
 //! ```
 //!
 //! A reservation that would pass any limit on the way up is refused, and the error names each counter of that way with
-//! what it holds. Counters never block and never lie low: what is reserved is counted before it is allocated.
+//! what it holds. Counters never lie low: what is reserved is counted before it is allocated. Who holds nothing yet may wait
+//! for others ([`Budget::reserve_waiting`]); who holds something must not, so that nobody waits for ever. [`Memory`] is a budget
+//! with a place beside it where bytes can be put aside.
 
 use std::fmt::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use crate::error::{Error, Result};
+use crate::codec::{Scratch, ScratchSpace};
+use crate::error::{Error, Result, ResultExt as _};
 
 /// One counter, with those above it.
 #[derive(Debug, Clone)]
@@ -25,6 +28,14 @@ struct Counter {
     limit_bytes: u64,
     used_bytes: AtomicU64,
     parent: Option<Budget>,
+    /// Rings when bytes are given back, anywhere in the tree.
+    bell: Arc<Bell>,
+}
+
+#[derive(Debug, Default)]
+struct Bell {
+    lock: Mutex<()>,
+    rings: Condvar,
 }
 
 impl Budget {
@@ -45,7 +56,9 @@ impl Budget {
     }
 
     fn with_parent(name: String, limit_bytes: u64, parent: Option<Self>) -> Self {
+        let bell = parent.as_ref().map(|parent| Arc::clone(&parent.0.bell));
         Self(Arc::new(Counter {
+            bell: bell.unwrap_or_default(),
             name,
             limit_bytes,
             used_bytes: AtomicU64::new(0),
@@ -78,6 +91,30 @@ impl Budget {
         Ok(reservation)
     }
 
+    /// As [`Self::reserve`], but waits until others have given enough back. For who holds nothing of this budget yet.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] where the bytes would not fit even if nobody held any.
+    pub fn reserve_waiting(&self, bytes: u64) -> Result<Reservation> {
+        let narrow = self.ancestry().find(|counter| counter.limit_bytes < bytes);
+        if let Some(counter) = narrow {
+            let limit = Error::Limit {
+                what: "memory in bytes",
+                need: bytes,
+                limit: counter.limit_bytes,
+            };
+            return Err(limit.at(format!("budget {}", counter.name)));
+        }
+        let Bell { lock, rings } = &*self.0.bell;
+        let mut quiet = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Ok(reservation) = self.reserve(bytes) {
+                return Ok(reservation);
+            }
+            quiet = rings.wait(quiet).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     fn take(&self, bytes: u64) -> Result<()> {
         for (passed, counter) in self.ancestry().enumerate() {
             if let Err(used) = counter.add(bytes) {
@@ -96,9 +133,16 @@ impl Budget {
     }
 
     fn give_back(&self, bytes: u64) {
+        if bytes == 0 {
+            return;
+        }
         for counter in self.ancestry() {
             counter.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
+        // Under the lock, or it could ring between the look and the wait of another.
+        let quiet = self.0.bell.lock.lock();
+        self.0.bell.rings.notify_all();
+        drop(quiet);
     }
 
     fn ancestry(&self) -> impl Iterator<Item = &Counter> {
@@ -159,6 +203,17 @@ impl Reservation {
         Ok(())
     }
 
+    /// Hands a part of it, at most all, to another holder.
+    #[must_use]
+    pub fn split(&mut self, bytes: u64) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self {
+            budget: self.budget.clone(),
+            bytes,
+        }
+    }
+
     /// Gives some back, at most all.
     pub fn shrink(&mut self, bytes: u64) {
         let bytes = bytes.min(self.bytes);
@@ -170,6 +225,42 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.budget.give_back(self.bytes);
+    }
+}
+
+/// What a job may hold in memory, and where it puts the rest.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// What it may hold.
+    pub budget: Budget,
+    /// Where it puts the rest.
+    pub scratch: Option<Arc<dyn ScratchSpace>>,
+}
+
+impl Memory {
+    /// All the memory that there is.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self {
+            budget: Budget::unlimited("job"),
+            scratch: None,
+        }
+    }
+
+    /// A place to put bytes aside.
+    ///
+    /// # Errors
+    /// Where there is none, which makes the budget the limit, or the disk refuses.
+    pub fn scratch(&self) -> Result<Box<dyn Scratch>> {
+        let Some(space) = &self.scratch else {
+            let limit = Error::Limit {
+                what: "memory in bytes, without a scratch directory,",
+                need: self.budget.limit_bytes().saturating_add(1),
+                limit: self.budget.limit_bytes(),
+            };
+            return Err(limit.at(self.budget.holders()));
+        };
+        space.create().at(|| "scratch space")
     }
 }
 
@@ -205,6 +296,44 @@ mod tests {
         guard.grow(10).unwrap();
         guard.shrink(5);
         assert_eq!((process.used_bytes(), guard.bytes()), (95, 25));
+    }
+
+    #[test]
+    fn who_waits_gets_what_another_gives_back() {
+        let process = Budget::new("process", 100);
+        let job = process.child("job", 80);
+        let held = process.reserve(70).unwrap();
+        let waiting = std::thread::spawn(move || job.reserve_waiting(60).map(|held| held.bytes()));
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        assert!(!waiting.is_finished());
+        drop(held);
+        assert_eq!(waiting.join().unwrap().unwrap(), 60);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_can_never_be() {
+        let process = Budget::new("process", 100);
+        let error = process.child("job", 80).reserve_waiting(81).unwrap_err();
+        assert_eq!(
+            error.chain(),
+            "budget job: memory in bytes needs 81, the limit is 80"
+        );
+        assert!(process.child("job", u64::MAX).reserve_waiting(101).is_err());
+    }
+
+    #[test]
+    fn a_part_that_is_handed_on_is_counted_once() {
+        let process = Budget::new("process", 100);
+        let mut held = process.reserve(70).unwrap();
+        let part = held.split(30);
+        assert_eq!(
+            (held.bytes(), part.bytes(), process.used_bytes()),
+            (40, 30, 70)
+        );
+        drop(held);
+        assert_eq!(process.used_bytes(), 30);
+        drop(part);
+        assert_eq!(process.used_bytes(), 0);
     }
 
     #[test]

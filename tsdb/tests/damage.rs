@@ -24,6 +24,7 @@ use tsdb::block::check::{self, Files, Finding};
 use tsdb::block::compact::{CompactOptions, Compacted, compact};
 use tsdb::block::reader::Block;
 use tsdb::block::{CHUNKS, INDEX, META, TOMBSTONES};
+use tsdb::budget::Budget;
 use tsdb::chunk::encode_samples;
 use tsdb::codec::crc;
 use tsdb::error::{Error, ErrorKind};
@@ -172,6 +173,7 @@ impl Held {
             segment_bytes: SIZE_DEFAULT,
             threads: 1,
             with_tombstones: false,
+            budget: Budget::unlimited("test"),
         };
         let done = Block::open(&source).and_then(|block| compact(&[block], &out, None, &options));
         match done {

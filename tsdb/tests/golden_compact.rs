@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tsdb::block::compact::{CompactOptions, Compacted, compact};
 use tsdb::block::reader::Block;
+use tsdb::budget::Budget;
 use tsdb::id::BlockId;
 use tsdb::merge::MergeFunc;
 use tsdb::meta::BlockMeta;
@@ -46,6 +47,7 @@ fn options(case: &Value, id: BlockId, threads: usize) -> CompactOptions {
             .unwrap_or(tsdb::segment::SIZE_DEFAULT),
         threads,
         with_tombstones: true,
+        budget: Budget::unlimited("test"),
     }
 }
 

@@ -14,6 +14,7 @@ use tsdb::block::compact::{CompactOptions, Compacted, compact};
 use tsdb::block::file::write_whole;
 use tsdb::block::reader::Block;
 use tsdb::block::{INDEX, TOMBSTONES};
+use tsdb::budget::Budget;
 use tsdb::chunk::{self, encode_samples};
 use tsdb::id::BlockId;
 use tsdb::merge::MergeFunc;
@@ -144,6 +145,7 @@ fn merged(dirs: &[PathBuf], out: &Path, func: MergeFunc, threads: usize) -> Opti
         segment_bytes: 4096,
         threads,
         with_tombstones: true,
+        budget: Budget::unlimited("test"),
     };
     match compact(&inputs, out, None, &options).unwrap() {
         Compacted::Block { dir, .. } => Some(dir),

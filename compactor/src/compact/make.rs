@@ -122,6 +122,7 @@ async fn merge(
         id: compactor.world.block_id(),
         merge: compactor.config.merge,
         threads: compactor.config.threads.get(),
+        budget: compactor.config.budget.clone(),
     };
     let parent = parent.to_owned();
     blocking(move || build::merge(&dirs, &parent, &options)).await

@@ -12,15 +12,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tsdb::block::file::FileOutput;
+use tsdb::block::file::{FileOutput, ScratchDir};
 use tsdb::block::reader::Block;
 use tsdb::block::writer::{BlockWriter, Segments};
 use tsdb::bucket::upload::segment_names;
+use tsdb::budget::{Budget, Memory};
 use tsdb::chunk::{Chunk, ChunkView};
 use tsdb::error::{Error, Result, ResultExt as _};
 use tsdb::id::BlockId;
 use tsdb::merge::input::{self, Source};
 use tsdb::merge::lane::{Lane, Placed};
+use tsdb::merge::need::Need;
 use tsdb::merge::range::RangeOutput;
 use tsdb::merge::ranges::Piece;
 use tsdb::merge::stitch::{self, Stitcher};
@@ -62,9 +64,14 @@ pub fn downsample(
     parent: &Path,
     targets: &[Target],
     threads: usize,
+    budget: &Budget,
 ) -> Result<Vec<Option<Downsampled>>> {
     let levels = Levels::new(source.meta().resolution(), targets)?;
     let source = [source.without_tombstones()];
+    let need = Need::of(&source, threads)?;
+    let each = (need.working + need.log) * targets.len() as u64;
+    let held = budget.reserve_waiting(need.tables + each);
+    let mut held = held.at(|| format!("downsampling {}", source[0].name()))?;
     let (symbols, sources) = input::load_all(&source)?;
     let symbols = Arc::new(symbols);
     let pieces = ranges::cut(&sources, ranges::step(&sources))?;
@@ -77,6 +84,11 @@ pub fn downsample(
             Arc::clone(&symbols),
             segment::SIZE_DEFAULT,
         )?;
+        let memory = Memory {
+            budget: budget.clone(),
+            scratch: Some(Arc::new(ScratchDir::new(writer.path()))),
+        };
+        let stitcher = stitcher.bounded(memory, held.split(need.log))?;
         writers.push((writer, stitcher));
     }
     drop(symbols);

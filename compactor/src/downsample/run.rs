@@ -147,8 +147,9 @@ async fn coarser(
         resolution: to,
     };
     let (parent, threads) = (parent.to_owned(), compactor.config.threads.get());
+    let budget = compactor.config.budget.clone();
     blocking(move || {
-        let made = downsample(Block::open(&source)?, &parent, &[target], threads)?;
+        let made = downsample(Block::open(&source)?, &parent, &[target], threads, &budget)?;
         Ok(made.into_iter().next().flatten())
     })
     .await

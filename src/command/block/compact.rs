@@ -31,8 +31,9 @@ pub(super) fn run(flags: &CompactBlocksFlags) -> anyhow::Result<Outcome> {
             None => MergeFunc::OneToOne,
         },
         segment_bytes: flags.segment_size,
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        threads: flags.work.threads(),
         with_tombstones: thanos.is_none(),
+        budget: flags.work.memory_limit.budget(),
     };
     match compact::compact(&inputs, out, thanos, &options)? {
         Compacted::Empty => output::text("no samples are left, so there is no block\n")?,

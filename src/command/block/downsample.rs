@@ -24,8 +24,8 @@ pub(super) fn run(flags: &DownsampleBlockFlags) -> anyhow::Result<Outcome> {
         .into_iter()
         .map(target)
         .collect();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let made = block::downsample(source, out, &targets, threads)?;
+    let (threads, budget) = (flags.work.threads(), flags.work.memory_limit.budget());
+    let made = block::downsample(source, out, &targets, threads, &budget)?;
     for block in made {
         let line = block.map_or_else(
             || "no samples are left, so there is no block\n".to_owned(),

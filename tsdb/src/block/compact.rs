@@ -5,9 +5,12 @@
 //! block's tally.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::file::ScratchDir;
 use super::reader::Block;
 use super::writer::BlockWriter;
+use crate::budget::{Budget, Memory};
 use crate::error::{Error, Result};
 use crate::id::BlockId;
 use crate::merge::tally::Tally;
@@ -15,7 +18,7 @@ use crate::merge::{self, MergeFunc};
 use crate::meta::{BlockMeta, Compaction, Extra, Parent, ThanosMeta};
 
 /// How to compact.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct CompactOptions {
     /// Name of the new block, from wall clock and random bits.
     pub id: BlockId,
@@ -27,6 +30,8 @@ pub struct CompactOptions {
     pub threads: usize,
     /// Whether an empty tombstones file is written, as Prometheus does for local blocks.
     pub with_tombstones: bool,
+    /// Memory it may hold; what has no room is put aside beside the files of the new block.
+    pub budget: Budget,
 }
 
 /// What came of a compaction.
@@ -66,6 +71,10 @@ pub fn compact(
         range: meta.range(),
         threads: options.threads,
         segment_bytes: options.segment_bytes,
+        memory: Memory {
+            budget: options.budget.clone(),
+            scratch: Some(Arc::new(ScratchDir::new(writer.path()))),
+        },
     };
     let (index, _, merged) =
         merge::run(inputs, writer.index()?, writer.segments(), &merge_options)?;

@@ -2,14 +2,16 @@
 //!
 //! [`FileWindow`] reads a file front to back through one buffer, so that a walk over a block of any size takes a fixed
 //! amount of memory. [`FileOutput`] gathers writes to one per MiB. Neither is for files that others may rewrite.
+//! [`ScratchDir`] has files without a name, for what memory has no room for.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::codec::{Output, Window};
+use crate::codec::{Output, Scratch, ScratchSpace, Window};
 use crate::error::{Corruption, Error, Result, ResultExt};
 
 /// Bytes that a window reads at once: large enough that the system call is noise, small enough to stay in the cache.
@@ -20,6 +22,9 @@ const WRITE_BYTES: usize = 1024 * 1024;
 
 /// What is as long as this is not gathered but written at once: copying it would cost more than the call.
 const DIRECT_BYTES: usize = 128 * 1024;
+
+/// Bytes that a window over a scratch file reads at once: there may be many, one for each run that is merged.
+const SCRATCH_WINDOW_BYTES: usize = 32 * 1024;
 
 /// A file opened for positioned reads; cheap to clone.
 #[derive(Debug, Clone)]
@@ -209,6 +214,57 @@ impl Output for FileOutput {
     }
 }
 
+/// A directory for files without a name: what is put aside there vanishes with its handle, even if the process is killed.
+#[derive(Debug)]
+pub struct ScratchDir(PathBuf);
+
+impl ScratchDir {
+    /// Scratch space in `dir`, which must exist when it is needed.
+    #[must_use]
+    pub fn new(dir: &Path) -> Self {
+        Self(dir.to_owned())
+    }
+}
+
+impl ScratchSpace for ScratchDir {
+    fn create(&self) -> Result<Box<dyn Scratch>> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("scratch-{}-{number}", std::process::id());
+        let output = FileOutput::create(&self.0.join(name))?;
+        remove_file(&output.path)?;
+        Ok(Box::new(ScratchFile { output, size: 0 }))
+    }
+}
+
+/// A file without a name.
+#[derive(Debug)]
+struct ScratchFile {
+    output: FileOutput,
+    size: u64,
+}
+
+impl Output for ScratchFile {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.size += bytes.len() as u64;
+        self.output.append(bytes)
+    }
+}
+
+impl Scratch for ScratchFile {
+    fn window(&mut self) -> Result<Box<dyn Window + Send>> {
+        self.output.flush()?;
+        let file = self.output.file.try_clone();
+        let file = file.map_err(|error| Error::io("open", &self.output.path, error))?;
+        let read = ReadFile {
+            file: Arc::new(file),
+            path: Arc::new(self.output.path.clone()),
+            size: self.size,
+        };
+        Ok(Box::new(read.window(SCRATCH_WINDOW_BYTES)))
+    }
+}
+
 /// Writes a small file so that it appears whole: temporary name, fsync, rename.
 ///
 /// # Errors
@@ -308,6 +364,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_put_aside_can_be_read_and_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut scratch = ScratchDir::new(dir.path()).create().unwrap();
+        scratch.append(b"one").unwrap();
+        assert_eq!(scratch.window().unwrap().fill(0, 3).unwrap(), b"one");
+        scratch.append(b" two").unwrap();
+        let mut window = scratch.window().unwrap();
+        assert_eq!(window.fill(2, 5).unwrap(), b"e two");
+        assert_eq!(window.size(), 7);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -138,6 +138,10 @@ impl Input for Block {
             .at(|| self.index.path().display().to_string())
     }
 
+    fn window_bytes(&self) -> u64 {
+        WINDOW_BYTES as u64
+    }
+
     fn size_bytes(&self) -> u64 {
         self.index.size() + self.segments.iter().map(ReadFile::size).sum::<u64>()
     }

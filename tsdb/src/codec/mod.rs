@@ -13,4 +13,4 @@ pub mod window;
 
 pub use cursor::Cursor;
 pub use sink::Sink;
-pub use window::{Output, Window};
+pub use window::{Output, Scratch, ScratchSpace, Window};

@@ -1,7 +1,10 @@
-//! The two doors through which formats meet files and objects, as traits without I/O of their own.
+//! The doors through which formats meet files and objects, as traits without I/O of their own.
 //!
 //! [`Window`] is one object read mostly front to back: `fill` makes some bytes available and lets go of what lies before
 //! them. [`Output`] is one object written front to back, never seeking, so that it may be a file or a multipart upload.
+//! [`Scratch`] is both, one after the other: where bytes go that memory has no room for.
+
+use std::fmt::Debug;
 
 use super::Cursor;
 use crate::error::{Corruption, Result};
@@ -60,6 +63,24 @@ impl Output for Vec<u8> {
         self.extend_from_slice(bytes);
         Ok(())
     }
+}
+
+/// Bytes put aside: appended in order, then read at any position.
+pub trait Scratch: Output + Debug + Send {
+    /// A window over all that was appended so far.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    fn window(&mut self) -> Result<Box<dyn Window + Send>>;
+}
+
+/// A place where bytes can be put aside.
+pub trait ScratchSpace: Debug + Send + Sync {
+    /// Nothing put aside yet. What is, vanishes when it is dropped.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    fn create(&self) -> Result<Box<dyn Scratch>>;
 }
 
 impl<O: Output + ?Sized> Output for &mut O {

@@ -7,7 +7,8 @@
 //! Neighbouring series share most pairs, so a pair's number is mostly that of the series before; else it is found by its value,
 //! of which most belong to one name only, else in a map. At the end one counting sort gives all lists in order of
 //! (name, value). It runs in batches of whole lists, so that it never needs more than a [`BATCHES`]th beside the log,
-//! except for a longer list. Used by [`super::writer`]; lists are drawn in [`super::postings`].
+//! except for a longer list. Where memory has no room for all pairs, the log is sorted in between, put aside
+//! ([`super::runs`]) and started anew. Used by [`super::writer`]; lists are drawn in [`super::postings`].
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -31,6 +32,8 @@ const NONE: u32 = u32::MAX;
 pub struct PairLog {
     log: Vec<u32>,
     series: Vec<SeriesRef>,
+    /// Series before those of the log.
+    restarted_at: usize,
     pairs: Vec<Pair>,
     /// Series of each pair.
     counts: Vec<u32>,
@@ -51,6 +54,7 @@ impl PairLog {
         Self {
             log: Vec::new(),
             series: Vec::new(),
+            restarted_at: 0,
             pairs: Vec::new(),
             counts: Vec::new(),
             by_value: vec![NONE; symbols.len()],
@@ -73,13 +77,39 @@ impl PairLog {
         self.series.len()
     }
 
-    /// Memory held, in bytes.
+    /// All series so far.
     #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        4 * (self.log.capacity() + self.series.capacity() + self.counts.capacity())
-            + 4 * self.by_value.capacity()
-            + 8 * self.pairs.capacity()
-            + 16 * self.others.capacity()
+    pub fn series(&self) -> &[SeriesRef] {
+        &self.series
+    }
+
+    /// Memory that stays until the end, in bytes: 4 for each series and symbol.
+    #[must_use]
+    pub fn fixed_bytes(&self) -> u64 {
+        4 * (self.series.len() + self.by_value.len()) as u64
+    }
+
+    /// Memory that [`Self::restart`] makes room in, in bytes, with what sorting takes.
+    #[must_use]
+    pub fn log_bytes(&self) -> u64 {
+        let sorting = (self.series.len() - self.restarted_at).max(self.log.len() / BATCHES);
+        // Pair, count, place in the order, next slot of its list.
+        let pairs = self.pairs.len() * (8 + 4 + 4 + 4);
+        (4 * (self.log.len() + sorting) + pairs + 16 * self.others.capacity()) as u64
+    }
+
+    /// Forgets the pairs, not the series.
+    pub fn restart(&mut self) {
+        for (_, value) in self.pairs.drain(..) {
+            if let Some(first) = self.by_value.get_mut(value.0 as usize) {
+                *first = NONE;
+            }
+        }
+        self.log.clear();
+        self.counts.clear();
+        self.others.clear();
+        self.last_pairs.clear();
+        self.restarted_at = self.series.len();
     }
 
     /// Records one series, which has at least one label.
@@ -90,7 +120,8 @@ impl PairLog {
         self.last_pairs.resize(labels.len(), NONE);
         for (at, pair) in labels.iter().enumerate() {
             let same = self.last_labels.get(at) == Some(pair);
-            let known = self.last_pairs.get(at).copied().filter(|_| same);
+            let known = self.last_pairs.get(at).copied();
+            let known = known.filter(|number| same && *number != NONE);
             let number = match known {
                 Some(number) => number,
                 None => self.number(*pair)?,
@@ -153,16 +184,16 @@ impl PairLog {
         }
     }
 
-    /// Sorts the pairs; nothing more can be added.
+    /// The pairs of the series since the start, or since the log was started anew.
     #[must_use]
-    pub fn finish(self) -> SortedPairs {
+    pub fn sort(&self) -> SortedPairs<'_> {
         let mut order: Vec<u32> = (0..).take(self.pairs.len()).collect();
         order.sort_unstable_by_key(|number| self.pairs.get(*number as usize));
         SortedPairs {
-            log: self.log,
-            series: self.series,
-            pairs: self.pairs,
-            counts: self.counts,
+            log: &self.log,
+            series: self.series.get(self.restarted_at..).unwrap_or_default(),
+            pairs: &self.pairs,
+            counts: &self.counts,
             order,
         }
     }
@@ -170,21 +201,15 @@ impl PairLog {
 
 /// The recorded pairs in order of (name, value).
 #[derive(Debug)]
-pub struct SortedPairs {
-    log: Vec<u32>,
-    series: Vec<SeriesRef>,
-    pairs: Vec<Pair>,
-    counts: Vec<u32>,
+pub struct SortedPairs<'a> {
+    log: &'a [u32],
+    series: &'a [SeriesRef],
+    pairs: &'a [Pair],
+    counts: &'a [u32],
     order: Vec<u32>,
 }
 
-impl SortedPairs {
-    /// All series.
-    #[must_use]
-    pub fn series(&self) -> &[SeriesRef] {
-        &self.series
-    }
-
+impl SortedPairs<'_> {
     /// Every pair in order with the length of its list.
     pub fn pairs(&self) -> impl ExactSizeIterator<Item = (Pair, u32)> + Clone + '_ {
         self.order.iter().map(|number| {
@@ -248,7 +273,7 @@ impl SortedPairs {
         sorted.resize(next as usize, SeriesRef::default());
         let mut series = self.series.iter();
         let mut current = SeriesRef::default();
-        for entry in &self.log {
+        for entry in self.log {
             if entry & 1 == 1 {
                 current = series.next().copied().unwrap_or_default();
             }

@@ -7,7 +7,7 @@
 //! Invariant: strictly ascending. Each list starts at a multiple of 4 and is found through [`super::offsets`]. The list of
 //! all series has the empty name and the empty value.
 
-use crate::codec::{Cursor, Sink, crc};
+use crate::codec::{Cursor, Sink, Window, crc};
 use crate::error::{Corruption, Result};
 use crate::id::SeriesRef;
 
@@ -115,6 +115,59 @@ impl<'a> PostingsList<'a> {
         }
         Ok(())
     }
+}
+
+/// Series of a list that are read at a time.
+const PIECE_SERIES: u64 = 16 << 10;
+
+/// Number of series of the list at `at`, by its head alone.
+///
+/// # Errors
+/// Where the two counts do not fit each other or the file.
+pub fn read_len<W: Window>(window: &mut W, at: u64) -> Result<u32> {
+    let mut head = Cursor::new("postings", window.fill(at, 8)?, at);
+    let (len, count) = (head.u32()?, head.u32()?);
+    if u64::from(len) != 4 + 4 * u64::from(count) {
+        return Err(head.corrupt(Corruption::Other(format!(
+            "{count} series do not fill {len} bytes"
+        ))));
+    }
+    let (need, have) = (u64::from(len) + 8, window.size() - at);
+    if need > have {
+        return Err(Cursor::new("postings", &[], at).corrupt(Corruption::Truncated { need, have }));
+    }
+    Ok(count)
+}
+
+/// Reads the list at `at` piece by piece, with order and checksum checked.
+///
+/// # Errors
+/// Where the list is damaged, not strictly ascending, or cannot be read.
+pub fn read<W: Window>(window: &mut W, at: u64) -> Result<Vec<SeriesRef>> {
+    let count = read_len(window, at)?;
+    let mut checksum = crc::Crc32c::default();
+    checksum.update(&count.to_be_bytes());
+    let mut list = Vec::with_capacity(count as usize);
+    let (mut next, end) = (at + 8, at + 8 + 4 * u64::from(count));
+    while next < end {
+        let len = (end - next).min(4 * PIECE_SERIES);
+        let bytes = window.fill(next, usize::try_from(len).expect("a piece is small"))?;
+        checksum.update(bytes);
+        for series in (PostingsList { bytes }).iter() {
+            if list.last() >= Some(&series) {
+                let here = Cursor::new("postings", &[], at + 8 + 4 * list.len() as u64);
+                return Err(here.corrupt(Corruption::Order("series")));
+            }
+            list.push(series);
+        }
+        next += len;
+    }
+    let stored = Cursor::new("postings", window.fill(end, 4)?, end).u32()?;
+    let computed = checksum.finish();
+    if stored == computed {
+        return Ok(list);
+    }
+    Err(Cursor::new("postings", &[], at).corrupt(Corruption::Checksum { stored, computed }))
 }
 
 /// Appends a list.

@@ -8,8 +8,8 @@
 //! order is part of the format and comparing positions is comparing strings; version 1 names the byte offset in the
 //! file. Invariants: sorted, unique. Strings are bytes here, since nothing in the format makes them UTF-8.
 //!
-//! [`Sampled`] looks single strings up in a table that stays where it is; [`SymbolTable`] holds all of them, for merges and
-//! dumps. Built by [`super::writer`]; positions are used in [`super::series`].
+//! [`Sampled`] looks single strings up in a table that stays where it is; [`SymbolTable`] holds all of them;
+//! [`super::symbol_reader`] walks over them. Built by [`super::writer`]; positions are used in [`super::series`].
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -23,7 +23,7 @@ use super::{Toc, Version};
 /// Every how manieth symbol [`Sampled`] remembers; Prometheus' number.
 pub const SAMPLING: usize = 32;
 
-const SECTION: &str = "symbols";
+pub(super) const SECTION: &str = "symbols";
 
 /// Bytes asked for at a time where a table is read through a window: large enough for few reads, small beside the table.
 const PIECE_BYTES: usize = 256 << 10;
@@ -187,6 +187,54 @@ impl Sampled {
     }
 }
 
+/// Where the strings of a table lie that is read through a window.
+#[derive(Debug, Clone)]
+pub(super) struct Section {
+    pub(super) count: u32,
+    /// From the first string to the checksum.
+    pub(super) strings: Range<u64>,
+}
+
+impl Section {
+    /// Reads length and count.
+    pub(super) fn read<W: Window>(window: &mut W, toc: &Toc) -> Result<Self> {
+        let head = window.fill(toc.symbols, 8)?;
+        let mut head = Cursor::new(SECTION, head, toc.symbols);
+        let len = head.u32()?;
+        let count = head.u32()?;
+        let begin = toc.symbols + 4;
+        let end = begin + u64::from(len);
+        if len < 4 || end + 4 > toc.series || u64::from(count) > u64::from(len) - 4 {
+            let here = Cursor::new(SECTION, &[], toc.symbols);
+            return Err(here.corrupt(Corruption::Other(format!(
+                "{count} symbols in {len} bytes do not fit"
+            ))));
+        }
+        Ok(Self {
+            count,
+            strings: begin + 4..end,
+        })
+    }
+
+    /// Reads what lies behind the last string, and compares the checksum.
+    pub(super) fn check_end<W: Window>(
+        &self,
+        window: &mut W,
+        behind: u64,
+        checksum: &mut crc::Crc32c,
+    ) -> Result<()> {
+        read_rest(window, behind..self.strings.end, checksum)?;
+        let end = self.strings.end;
+        let stored = Cursor::new(SECTION, window.fill(end, 4)?, end).u32()?;
+        let computed = checksum.finish();
+        if stored == computed {
+            return Ok(());
+        }
+        let here = Cursor::new(SECTION, &[], self.strings.start - 8);
+        Err(here.corrupt(Corruption::Checksum { stored, computed }))
+    }
+}
+
 /// All strings of a table in one buffer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SymbolTable {
@@ -208,32 +256,18 @@ impl SymbolTable {
     /// # Errors
     /// Where the section is damaged or not strictly ascending.
     pub fn read<W: Window>(window: &mut W, toc: &Toc, version: Version) -> Result<Self> {
-        let head = window.fill(toc.symbols, 8)?;
-        let mut head = Cursor::new(SECTION, head, toc.symbols);
-        let len = head.u32()?;
-        let count = head.u32()?;
-        let begin = toc.symbols + 4;
-        let end = begin + u64::from(len);
-        let here = Cursor::new(SECTION, &[], toc.symbols);
-        if len < 4 || end + 4 > toc.series || u64::from(count) > u64::from(len) - 4 {
-            return Err(here.corrupt(Corruption::Other(format!(
-                "{count} symbols in {len} bytes do not fit"
-            ))));
-        }
+        let section = Section::read(window, toc)?;
+        let bytes = section.strings.end - section.strings.start - u64::from(section.count);
         let mut table = Self {
-            bytes: Vec::with_capacity(len as usize - 4 - count as usize),
-            ends: Vec::with_capacity(count as usize),
+            bytes: Vec::with_capacity(usize::try_from(bytes).unwrap_or_default()),
+            ends: Vec::with_capacity(section.count as usize),
             offsets: (version == Version::One).then(Vec::new),
         };
         let mut checksum = crc::Crc32c::default();
-        checksum.update(&count.to_be_bytes());
-        let rest = table.read_strings(window, begin + 4..end, &mut checksum, count)?;
-        read_rest(window, rest, &mut checksum)?;
-        let stored = Cursor::new(SECTION, window.fill(end, 4)?, end).u32()?;
-        let computed = checksum.finish();
-        if stored != computed {
-            return Err(here.corrupt(Corruption::Checksum { stored, computed }));
-        }
+        checksum.update(&section.count.to_be_bytes());
+        let strings = section.strings.clone();
+        let rest = table.read_strings(window, strings, &mut checksum, section.count)?;
+        section.check_end(window, rest.start, &mut checksum)?;
         Ok(table)
     }
 

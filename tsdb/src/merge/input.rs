@@ -1,17 +1,18 @@
 //! A block as merging reads it: windows over its files, and what must be known of it beforehand.
 //!
 //! Kept in memory per block, as the format forces it: the symbol table's remap (4 bytes a symbol) and the list of all
-//! series (4 bytes a series). Everything else streams.
+//! series (4 bytes a series). Everything else streams, the strings of the tables too.
 
-use super::symbols;
 use std::sync::{Mutex, PoisonError};
 
+use rayon::prelude::*;
+
+use super::symbols::{self, Ascending};
 use crate::codec::{Cursor, Window};
 use crate::error::{Corruption, Result, ResultExt};
 use crate::id::{ChunkRef, SeriesRef, SymbolRef};
-use crate::index::postings::PostingsList;
 use crate::index::series::{self, SeriesEntry};
-use crate::index::{HEAD_SIZE, SymbolTable, Toc, Version};
+use crate::index::{HEAD_SIZE, SymbolReader, SymbolTable, Toc, Version, postings};
 use crate::time::Interval;
 use crate::tombstone::{Intervals, Tombstones};
 
@@ -49,6 +50,9 @@ pub trait Input: Sync {
     /// Where it is missing or cannot be opened.
     fn segment(&self, segment: u32) -> Result<Self::Window>;
 
+    /// Memory that one window takes, in bytes.
+    fn window_bytes(&self) -> u64;
+
     /// Size of index and segments in bytes.
     fn size_bytes(&self) -> u64;
 
@@ -66,9 +70,65 @@ pub struct Source<'a, I: Input> {
     index_windows: Mutex<Vec<I::Window>>,
     segment_windows: Mutex<Vec<(u32, I::Window)>>,
     version: Version,
-    /// The block's own table, kept only where series do not name symbols by position.
-    symbols: Option<SymbolTable>,
+    /// Where the block's own strings lie, kept only where series name them so and not by position.
+    offsets: Option<Vec<u32>>,
     remap: Vec<SymbolRef>,
+}
+
+/// What an index says of its tables before they are read.
+#[derive(Debug)]
+pub struct Head {
+    version: Version,
+    toc: Toc,
+    /// Number of symbols.
+    pub symbols: u64,
+    /// Length of all symbols, in bytes.
+    pub string_bytes: u64,
+    /// Number of series.
+    pub series: u64,
+}
+
+impl Head {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Where the index is damaged or cannot be read.
+    pub fn read<W: Window>(window: &mut W) -> Result<Self> {
+        let version = Version::decode(window.fill(0, HEAD_SIZE)?)?;
+        let end = window.size().saturating_sub(Toc::SIZE as u64);
+        let toc = Toc::decode(window.fill(end, Toc::SIZE)?, end)?;
+        toc.check(window.size())?;
+        let mut symbols = Cursor::new("symbols", window.fill(toc.symbols, 8)?, toc.symbols);
+        let (string_bytes, symbols) = (symbols.u32()?, symbols.u32()?);
+        let series = postings::read_len(window, toc.postings.next_multiple_of(4))?;
+        Ok(Self {
+            version,
+            toc,
+            symbols: symbols.into(),
+            string_bytes: string_bytes.into(),
+            series: series.into(),
+        })
+    }
+}
+
+/// The strings of one input.
+struct Strings<W> {
+    reader: SymbolReader<W>,
+    place: String,
+}
+
+impl<W: Window> Ascending for Strings<W> {
+    fn head(&self) -> Option<&[u8]> {
+        self.reader.head()
+    }
+
+    fn count(&self) -> usize {
+        self.reader.len()
+    }
+
+    fn advance(&mut self) -> Result<()> {
+        self.reader.advance().at(|| self.place.clone())
+    }
 }
 
 /// Loads the tables of all inputs: the merged symbol table, and what each needs to read its series by it.
@@ -76,51 +136,39 @@ pub struct Source<'a, I: Input> {
 /// # Errors
 /// Where an index is damaged or cannot be read.
 pub fn load_all<I: Input>(inputs: &[I]) -> Result<(SymbolTable, Vec<Source<'_, I>>)> {
-    let mut tables = Vec::with_capacity(inputs.len());
-    let mut sources = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        let (table, source) = load(input).at(|| format!("{}: index", input.name()))?;
-        tables.push(table);
-        sources.push(source);
-    }
-    let (union, remaps) = symbols::merge(&tables)?;
-    for ((source, remap), table) in sources.iter_mut().zip(remaps).zip(tables) {
+    let loaded = inputs.par_iter().map(|input| {
+        let place = format!("{}: index", input.name());
+        load(input, &place).at(|| place.clone())
+    });
+    let loaded: Vec<_> = loaded.collect::<Result<_>>()?;
+    let (mut strings, mut sources): (Vec<_>, Vec<_>) = loaded.into_iter().unzip();
+    let (union, remaps) = symbols::merge(&mut strings)?;
+    for ((source, remap), strings) in sources.iter_mut().zip(remaps).zip(strings) {
         source.remap = remap;
-        source.symbols = (source.version == Version::One).then_some(table);
+        source.offsets = strings.reader.into_offsets();
     }
     Ok((union, sources))
 }
 
-fn load<I: Input>(input: &I) -> Result<(SymbolTable, Source<'_, I>)> {
+fn load<'a, I: Input>(input: &'a I, place: &str) -> Result<(Strings<I::Window>, Source<'a, I>)> {
     let mut window = input.index()?;
-    let version = Version::decode(window.fill(0, HEAD_SIZE)?)?;
-    let end = window.size().saturating_sub(Toc::SIZE as u64);
-    let toc = Toc::decode(window.fill(end, Toc::SIZE)?, end)?;
-    toc.check(window.size())?;
-    let table = SymbolTable::read(&mut window, &toc, version)?;
-    let series = all_series(&mut window, &toc)?;
-    Ok((
-        table,
-        Source {
-            input,
-            series,
-            index_windows: Mutex::default(),
-            segment_windows: Mutex::default(),
-            version,
-            symbols: None,
-            remap: Vec::new(),
-        },
-    ))
-}
-
-/// The list of all series, which is the first of the postings.
-fn all_series<W: Window>(window: &mut W, toc: &Toc) -> Result<Vec<SeriesRef>> {
-    let at = toc.postings.next_multiple_of(4);
-    let len = Cursor::new("postings", window.fill(at, 4)?, at).u32()? as usize;
-    let mut cursor = Cursor::new("postings", window.fill(at, len.saturating_add(8))?, at);
-    let list = PostingsList::decode(&mut cursor)?;
-    list.check_order()?;
-    Ok(list.iter().collect())
+    let head = Head::read(&mut window)?;
+    // The list of all series is the first of the postings.
+    let series = postings::read(&mut window, head.toc.postings.next_multiple_of(4))?;
+    let strings = Strings {
+        reader: SymbolReader::open(window, &head.toc, head.version)?,
+        place: place.to_owned(),
+    };
+    let source = Source {
+        input,
+        series,
+        index_windows: Mutex::default(),
+        segment_windows: Mutex::default(),
+        version: head.version,
+        offsets: None,
+        remap: Vec::new(),
+    };
+    Ok((strings, source))
 }
 
 impl<I: Input> Source<'_, I> {
@@ -184,7 +232,7 @@ impl<I: Input> Source<'_, I> {
             )
         };
         read_entry(index, offset, entry).at(place)?;
-        if self.symbols.is_some() || !self.remap_all(&mut entry.labels) {
+        if self.offsets.is_some() || !self.remap_all(&mut entry.labels) {
             for (name, value) in &mut entry.labels {
                 *name = self.position(*name, offset).at(place)?;
                 *value = self.position(*value, offset).at(place)?;
@@ -210,12 +258,12 @@ impl<I: Input> Source<'_, I> {
     }
 
     fn position(&self, symbol: SymbolRef, offset: u64) -> Result<SymbolRef> {
-        let position = match &self.symbols {
-            Some(table) => table.position(symbol).ok(),
-            None => Some(symbol),
+        let position = match &self.offsets {
+            Some(offsets) => offsets.binary_search(&symbol.0).ok(),
+            None => Some(symbol.0 as usize),
         };
         position
-            .and_then(|at| self.remap.get(at.0 as usize))
+            .and_then(|at| self.remap.get(at))
             .copied()
             .ok_or_else(|| {
                 let what = Corruption::Range {

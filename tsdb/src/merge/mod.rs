@@ -11,14 +11,15 @@
 //! What merging promises: the result's bytes are those that Prometheus' compactor writes, for any number of threads. A
 //! chunk that neither overlaps another nor meets a deletion is copied undecoded, its checksum verified. Where two blocks
 //! have a sample of one time, one is kept: which one is decided by the order of the inputs ([`heap`], [`samples`]) or by
-//! the penalty of replicas ([`dedup`]). Memory: 4 bytes per symbol and input, 4 bytes per series and input, what the index
-//! writer keeps for postings, and a few ranges of about [`RANGE_BYTES`] in flight.
+//! the penalty of replicas ([`dedup`]). Memory is counted in a budget: what cannot be done without is in [`need`], the rest is put
+//! aside where the budget ends.
 
 pub mod chunks;
 pub mod dedup;
 pub mod heap;
 pub mod input;
 pub mod lane;
+pub mod need;
 pub mod pipeline;
 pub mod range;
 pub mod ranges;
@@ -31,12 +32,14 @@ pub mod trim;
 
 use std::sync::Arc;
 
+use crate::budget::{Memory, Reservation};
 use crate::codec::Output;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, ResultExt as _};
 use crate::meta::BlockStats;
 use crate::segment::SegmentFiles;
 use crate::time::TimeRange;
 use input::Input;
+use need::{Need, RANGE_MEMORY_BYTES};
 use pipeline::{Spare, pipeline};
 use range::RangeOutput;
 use stitch::Stitcher;
@@ -66,6 +69,8 @@ pub struct Options {
     pub threads: usize,
     /// Size at which segments are cut, in bytes.
     pub segment_bytes: u64,
+    /// What it may hold.
+    pub memory: Memory,
 }
 
 /// What came out.
@@ -114,20 +119,33 @@ where
     F: SegmentFiles + Send,
     F::File: Send,
 {
+    let budget = &options.memory.budget;
+    let need = Need::of(inputs, options.threads)?;
+    let held = budget.reserve_waiting(need.bytes());
+    let mut held = held.at(|| format!("merging {} blocks", inputs.len()))?;
     pool(options.threads)?.install(|| {
         let (symbols, sources) = input::load_all(inputs)?;
+        held.grow((symbols.memory_bytes() as u64).saturating_sub(need.strings))?;
         let pieces = ranges::cut(&sources, ranges::step(&sources))?;
         let mut stitcher =
-            Stitcher::start(index, segments, Arc::new(symbols), options.segment_bytes)?;
+            Stitcher::start(index, segments, Arc::new(symbols), options.segment_bytes)?
+                .bounded(options.memory.clone(), held.split(need.log))?;
         let spare = Spare::default();
-        let build = |piece: &ranges::Piece| range::build(&sources, piece, options, spare.take());
-        let write = |range| {
+        let build = |piece: &ranges::Piece| {
+            let range = range::build(&sources, piece, options, spare.take())?;
+            let more = range.memory_bytes().saturating_sub(RANGE_MEMORY_BYTES);
+            Ok((budget.reserve(more)?, range))
+        };
+        let write = |(more, range): (Reservation, RangeOutput)| {
             stitcher.append(&range)?;
-            spare.give_back(range);
+            if more.bytes() == 0 {
+                spare.give_back(range);
+            }
             Ok(())
         };
         pipeline(&pieces, build, write)?;
         drop((sources, spare));
+        held.shrink(need.tables - need.strings + need.working);
         stitcher.finish()
     })
 }

@@ -77,6 +77,15 @@ impl RangeOutput {
         self.given = Content::default();
     }
 
+    /// Memory held, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let described = self.labels.capacity() * size_of::<(SymbolRef, SymbolRef)>()
+            + self.chunks.capacity() * size_of::<ChunkMeta>()
+            + self.series.capacity() * size_of::<SeriesEnd>();
+        (self.records.capacity() + self.bodies.capacity() + described) as u64
+    }
+
     /// Appends a chunk to the series that is being written.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ pub use super::pipeline::pipeline;
 
 use super::Merged;
 use super::range::{RangeOutput, SeriesEnd};
+use crate::budget::{Memory, Reservation};
 use crate::codec::Output;
 use crate::error::Result;
 use crate::id::ChunkRef;
@@ -43,6 +44,15 @@ impl<O: Output, F: SegmentFiles> Stitcher<O, F> {
             references: Vec::new(),
             chunks: Vec::new(),
         })
+    }
+
+    /// Keeps within a budget, of which `held` is reserved already.
+    ///
+    /// # Errors
+    /// Where it has no room for what must be kept.
+    pub fn bounded(mut self, memory: Memory, held: Reservation) -> Result<Self> {
+        self.index = self.index.bounded(memory, held)?;
+        Ok(self)
     }
 
     /// Writes the rest of the index and gives both outputs back.

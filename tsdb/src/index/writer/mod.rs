@@ -6,24 +6,41 @@
 //! ```
 //!
 //! The type of each stage permits only the next. Nothing is sought and nothing read back, so the output may be an upload: each
-//! series' label pairs are recorded as it passes ([`super::pairs`]). Refused are series that are not greater than the
+//! series' label pairs are recorded as it passes ([`super::pairs`]), and put aside where a budget has no room for them
+//! ([`SeriesStage::bounded`]). Refused are series that are not greater than the
 //! one before, chunk references that go back, and chunks of a series that overlap or touch.
 //!
 //! Threads that build ranges of series encode them with [`super::series::encode`]; the one that stitches them calls
 //! [`SeriesStage::add_body`], which changes one number of each body.
 
+mod lists;
+
 use std::sync::Arc;
 
-use super::pairs::{PairLog, SortedPairs};
+use super::pairs::PairLog;
+use super::runs::Runs;
 use super::series::{self, Body, Pair};
 use super::symbols::SymbolTable;
-use super::{ChunkMeta, MAGIC, SERIES_ALIGN, Toc, Version, align_up, postings};
+use super::{ChunkMeta, MAGIC, SERIES_ALIGN, Toc, Version, align_up};
+use crate::budget::{Memory, Reservation};
 use crate::codec::{Output, Sink, crc, sink};
 use crate::error::{Corruption, Error, Result};
 use crate::id::{ChunkRef, SeriesRef};
 
 /// Bytes gathered before they are handed on.
 const BUFFER_BYTES: usize = 1 << 20;
+
+/// Series between two looks at how much memory the log of pairs takes.
+const SERIES_PER_LOOK: usize = 1024;
+
+/// Memory that is asked for at a time.
+const GROW_BYTES: u64 = 1 << 20;
+
+/// Memory that the log of pairs may take however little there is, in bytes: less would be put aside in crumbs.
+pub const LOG_BYTES_MIN: u64 = 4 << 20;
+
+/// The part of the budget that the log of pairs leaves to all else.
+const LOG_SHARE: u64 = 4;
 
 /// Largest index: every series must have a 32-bit name.
 const SIZE_MAX: u64 = 16 * u32::MAX as u64;
@@ -126,6 +143,7 @@ impl<O: Output> IndexWriter<O> {
             symbols,
             scratch: Vec::new(),
             last_chunk: ChunkRef(0),
+            spill: None,
         })
     }
 }
@@ -182,9 +200,64 @@ pub struct SeriesStage<O> {
     log: PairLog,
     scratch: Vec<u8>,
     last_chunk: ChunkRef,
+    spill: Option<Spill>,
+}
+
+/// How the log of pairs keeps within a budget.
+#[derive(Debug)]
+struct Spill {
+    memory: Memory,
+    held: Reservation,
+    runs: Option<Runs>,
+}
+
+impl Spill {
+    /// Counts what the log takes by now; where there is no room for it, puts its pairs aside.
+    fn look(&mut self, log: &mut PairLog) -> Result<()> {
+        let log_bytes = log.log_bytes();
+        let most = (self.memory.budget.limit_bytes() / LOG_SHARE).max(LOG_BYTES_MIN);
+        let fits = log_bytes <= most && self.hold(log.fixed_bytes() + log_bytes).is_ok();
+        if fits || log_bytes < LOG_BYTES_MIN {
+            return self.hold(log.fixed_bytes() + LOG_BYTES_MIN);
+        }
+        self.put_aside(log)?;
+        self.hold(log.fixed_bytes() + LOG_BYTES_MIN)
+    }
+
+    fn hold(&mut self, bytes: u64) -> Result<()> {
+        match bytes.checked_sub(self.held.bytes()) {
+            None | Some(0) => Ok(()),
+            Some(more) => self.held.grow(more.next_multiple_of(GROW_BYTES)),
+        }
+    }
+
+    fn put_aside(&mut self, log: &mut PairLog) -> Result<()> {
+        let runs = match &mut self.runs {
+            Some(runs) => runs,
+            none => none.insert(Runs::new(self.memory.scratch()?)),
+        };
+        runs.put(&log.sort())?;
+        log.restart();
+        Ok(())
+    }
 }
 
 impl<O: Output> SeriesStage<O> {
+    /// Keeps what is recorded for the postings within a budget, of which `held` is reserved already.
+    ///
+    /// # Errors
+    /// Where the budget has no room for what cannot be put aside.
+    pub fn bounded(mut self, memory: Memory, held: Reservation) -> Result<Self> {
+        let mut spill = Spill {
+            memory,
+            held,
+            runs: None,
+        };
+        spill.look(&mut self.log)?;
+        self.spill = Some(spill);
+        Ok(self)
+    }
+
     /// Writes one series.
     ///
     /// # Errors
@@ -234,6 +307,12 @@ impl<O: Output> SeriesStage<O> {
         let checksum = crc::crc32c(buffer.get(start..).unwrap_or_default());
         buffer.put_u32(checksum);
         self.tail.flush_if_full()?;
+        match &mut self.spill {
+            Some(spill) if self.log.series_count().is_multiple_of(SERIES_PER_LOOK) => {
+                spill.look(&mut self.log)?;
+            }
+            _ => {}
+        }
         Ok(series)
     }
 
@@ -258,12 +337,6 @@ impl<O: Output> SeriesStage<O> {
         self.tail.position()
     }
 
-    /// Memory held for the postings, in bytes.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        self.log.memory_bytes()
-    }
-
     /// Writes postings, offset table and table of contents, and gives the output back.
     ///
     /// # Errors
@@ -273,81 +346,32 @@ impl<O: Output> SeriesStage<O> {
             mut tail,
             mut toc,
             symbols,
-            log,
+            mut log,
+            spill,
             ..
         } = self;
-        let pairs = log.finish();
-        toc.label_indices = tail.position();
-        toc.postings = tail.position();
-        tail.pad(LIST_ALIGN);
-        let lists = tail.position();
-        put_lists(&mut tail, &pairs)?;
-        toc.label_indices_table = tail.position();
-        toc.postings_table = tail.position();
-        put_offsets(&mut tail, &pairs, &symbols, lists)?;
+        match spill {
+            Some(Spill {
+                memory,
+                held,
+                runs: Some(mut runs),
+            }) => {
+                runs.put(&log.sort())?;
+                log.restart();
+                let all = (log.series(), runs.merge()?);
+                lists::put_merged(&mut tail, &mut toc, all, &symbols, memory.scratch()?)?;
+                drop(held);
+            }
+            spill => {
+                let all = (log.series(), &log.sort());
+                lists::put_sorted(&mut tail, &mut toc, all, &symbols)?;
+                drop(spill);
+            }
+        }
         tail.buffer.put(&toc.encode());
         tail.flush()?;
         Ok(tail.out)
     }
-}
-
-fn put_lists<O: Output>(tail: &mut Tail<O>, pairs: &SortedPairs) -> Result<()> {
-    postings::encode(pairs.series(), &mut tail.buffer);
-    tail.flush_if_full()?;
-    pairs.lists(|list| {
-        // A list is a multiple of four bytes long, so the next one needs no padding.
-        postings::encode(list, &mut tail.buffer);
-        tail.flush_if_full()
-    })
-}
-
-/// Bytes of a list of so many series.
-fn list_size(series: u64) -> u64 {
-    4 + 4 + 4 * series + 4
-}
-
-/// One entry of the offset table: name, value, offset of the list.
-type Offset<'a> = (&'a [u8], &'a [u8], u64);
-
-fn put_offsets<O: Output>(
-    tail: &mut Tail<O>,
-    pairs: &SortedPairs,
-    symbols: &SymbolTable,
-    lists: u64,
-) -> Result<()> {
-    let string = |symbol| symbols.get(symbol).expect("the log checked every symbol");
-    let entries = || {
-        let mut next = lists + list_size(pairs.series().len() as u64);
-        let labels = pairs.pairs().map(move |((name, value), count)| {
-            let list = next;
-            next += list_size(count.into());
-            (string(name), string(value), list)
-        });
-        std::iter::once::<Offset<'_>>((b"", b"", lists)).chain(labels)
-    };
-    let len = 4 + entries().map(offset_size).sum::<u64>();
-    let max = u64::from(u32::MAX);
-    let len =
-        u32::try_from(len).map_err(|_error| limit("bytes of the postings table", len, max))?;
-    let count =
-        u32::try_from(1 + pairs.pairs().len()).expect("each entry takes bytes of a 32-bit length");
-    let mut frame = Frame::begin(tail, len);
-    frame.put(|buffer| buffer.put_u32(count))?;
-    for (name, value, list) in entries() {
-        frame.put(|buffer| {
-            buffer.put_uvarint(2);
-            buffer.put_uvarint_bytes(name);
-            buffer.put_uvarint_bytes(value);
-            buffer.put_uvarint(list);
-        })?;
-    }
-    frame.finish();
-    Ok(())
-}
-
-fn offset_size((name, value, list): Offset<'_>) -> u64 {
-    let (name, value) = (name.len() as u64, value.len() as u64);
-    1 + varint_len(name) + name + varint_len(value) + value + varint_len(list)
 }
 
 #[cfg(test)]

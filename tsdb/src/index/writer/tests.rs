@@ -3,9 +3,12 @@
 //! The worked example stands here as bytes, so that model and writer are both held against it.
 //! Real indexes are rewritten in `tests/golden_index.rs`.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::codec::{Scratch, ScratchSpace, Window};
 use crate::id::SymbolRef;
 use crate::index::{IndexReader, SeriesEntry, SeriesWalk};
 use crate::testing::{hex, index_model};
@@ -286,4 +289,74 @@ fn chunks_that_would_make_a_bad_index_are_refused() {
         &[chunk(5, 6, 28), chunk(7, 7, 27)],
         "series at 0x41: chunk references out of order",
     );
+}
+
+/// Bytes put aside in memory.
+#[derive(Debug, Default)]
+struct Aside(Vec<u8>);
+
+impl Output for Aside {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+impl Scratch for Aside {
+    fn window(&mut self) -> Result<Box<dyn Window + Send>> {
+        Ok(Box::new(Held(self.0.clone())))
+    }
+}
+
+struct Held(Vec<u8>);
+
+impl Window for Held {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn fill(&mut self, at: u64, len: usize) -> Result<&[u8]> {
+        let at = usize::try_from(at).unwrap();
+        Ok(&self.0[at..at + len])
+    }
+}
+
+#[derive(Debug)]
+struct Space;
+
+impl ScratchSpace for Space {
+    fn create(&self) -> Result<Box<dyn Scratch>> {
+        Ok(Box::new(Aside::default()))
+    }
+}
+
+/// An index of these series, whose pairs are put aside after every so many of them.
+fn index_put_aside(series: &[Vec<Pair>], every: usize) -> Vec<u8> {
+    let budget = crate::budget::Budget::unlimited("test");
+    let memory = Memory {
+        scratch: Some(Arc::new(Space)),
+        budget: budget.clone(),
+    };
+    let mut stage = stage().bounded(memory, budget.reserve(0).unwrap()).unwrap();
+    for (at, labels) in series.iter().enumerate() {
+        stage.add(labels, &[chunk(0, 1, 8 + at as u64)]).unwrap();
+        if (at + 1).is_multiple_of(every) {
+            let spill = stage.spill.as_mut().unwrap();
+            spill.put_aside(&mut stage.log).unwrap();
+        }
+    }
+    stage.finish().unwrap()
+}
+
+proptest! {
+    #[test]
+    fn pairs_put_aside_give_the_same_bytes(
+        series in prop::collection::btree_set(prop::collection::btree_map(2..7_u32, 0..7_u32, 1..5), 0..40),
+        every in 1..20_usize,
+    ) {
+        let labels = |map: BTreeMap<u32, u32>| pairs(&map.into_iter().collect::<Vec<_>>());
+        let mut series: Vec<Vec<Pair>> = series.into_iter().map(labels).collect();
+        series.sort();
+        prop_assert_eq!(index_put_aside(&series, every), index_put_aside(&series, usize::MAX));
+    }
 }
