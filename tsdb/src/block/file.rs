@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::codec::{Output, Scratch, ScratchSpace, Window};
 use crate::error::{Corruption, Error, Result, ResultExt};
 
-/// Bytes that a window reads at once: large enough that the system call is noise, small enough to stay in the cache.
-pub const WINDOW_BYTES: usize = 64 * 1024;
+/// Bytes that a window reads at once: large enough that the system call is noise, small enough that all windows of a merge stay
+/// in the cache, and that little is read in vain where a label range ends.
+pub const WINDOW_BYTES: usize = 16 * 1024;
 
 /// Bytes gathered before they are written.
 const WRITE_BYTES: usize = 1024 * 1024;

@@ -21,7 +21,7 @@ use crate::tombstone::Tombstones;
 const META_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Bytes that a look at a single series reads: enough for its neighbours, one of which is looked at next.
-const PROBE_BYTES: usize = 8 * 1024;
+const PROBE_BYTES: usize = 4 * 1024;
 
 /// Bound of a tombstones file, in bytes.
 const TOMBSTONES_BYTES_MAX: u64 = 1024 * 1024 * 1024;

@@ -10,7 +10,8 @@ use crate::error::{Corruption, Error, Result};
 pub struct Cursor<'a> {
     section: &'static str,
     rest: &'a [u8],
-    offset: u64,
+    /// Where `rest` ends in the file: it stays while the cursor moves.
+    end: u64,
 }
 
 impl<'a> Cursor<'a> {
@@ -20,14 +21,14 @@ impl<'a> Cursor<'a> {
         Self {
             section,
             rest: bytes,
-            offset,
+            end: offset + bytes.len() as u64,
         }
     }
 
     /// Where the next read starts.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        self.offset
+        self.end - self.rest.len() as u64
     }
 
     /// Bytes not yet taken.
@@ -53,7 +54,7 @@ impl<'a> Cursor<'a> {
     pub fn corrupt(&self, what: Corruption) -> Error {
         Error::Corrupt {
             section: self.section,
-            offset: self.offset,
+            offset: self.offset(),
             what,
         }
     }
@@ -68,7 +69,6 @@ impl<'a> Cursor<'a> {
             return Err(self.truncated(len));
         };
         self.rest = rest;
-        self.offset += len as u64;
         Ok(head)
     }
 
@@ -135,13 +135,11 @@ impl<'a> Cursor<'a> {
         match self.rest {
             [byte, rest @ ..] if *byte < 0x80 => {
                 self.rest = rest;
-                self.offset += 1;
                 Ok(u64::from(*byte))
             }
             // Most symbols and chunk lengths: a loop for them would be a tenth of a merge.
             [low, high, rest @ ..] if *high < 0x80 => {
                 self.rest = rest;
-                self.offset += 2;
                 Ok(u64::from(*low & 0x7F) | u64::from(*high) << 7)
             }
             _ => self.uvarint_long(),
@@ -149,7 +147,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Three to eight bytes at once, where eight are left: times and references. What is longer, or damaged, byte by byte.
-    #[inline]
+    #[inline(never)]
     fn uvarint_long(&mut self) -> Result<u64> {
         let Some((word, _)) = self.rest.split_first_chunk() else {
             return self.uvarint_slow();

@@ -20,7 +20,7 @@ use crate::tombstone::{Intervals, Tombstones};
 const ENTRY_GUESS_BYTES: usize = 512;
 
 /// Series before a guess that a search may look at without another read.
-const LOOKS_BEFORE: usize = 32;
+const LOOKS_BEFORE: usize = 16;
 
 /// A block's files.
 pub trait Input: Sync {
