@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::position;
+use crate::histogram::classic::Repair;
 use crate::syntax::ast::Span;
 use crate::syntax::{number, quote};
 
@@ -49,18 +50,51 @@ impl HistogramOperation {
 pub struct Monotonicity {
     /// The metric, if its name is still known.
     pub metric: String,
-    /// Lowest bound of a bucket that was lifted.
-    pub bucket_min: f64,
-    /// Highest bound of a bucket that was lifted.
-    pub bucket_max: f64,
-    /// By how much at most.
-    pub diff_max: f64,
-    /// In how many samples.
-    pub samples: u64,
-    /// Time of the first of them.
-    pub first: i64,
-    /// Time of the last of them.
-    pub last: i64,
+    /// Lowest and highest bound of a bucket that was lifted, and by how much at most.
+    pub repair: Repair,
+    /// In how many samples, by the time of the step.
+    pub samples: BTreeMap<i64, u64>,
+    /// The last step of the evaluation.
+    pub end: i64,
+    /// Distance of the steps; 0 where there is one only.
+    pub step: i64,
+}
+
+impl Monotonicity {
+    /// One sample at a step of an evaluation.
+    #[must_use]
+    pub fn new(metric: String, repair: Repair, (t, step, end): (i64, i64, i64)) -> Self {
+        Self {
+            metric,
+            repair,
+            samples: BTreeMap::from([(t, 1)]),
+            end,
+            step,
+        }
+    }
+
+    fn absorb(&mut self, earlier: &Self) {
+        self.repair.from = self.repair.from.min(earlier.repair.from);
+        self.repair.to = self.repair.to.max(earlier.repair.to);
+        self.repair.difference = self.repair.difference.max(earlier.repair.difference);
+        for (t, count) in &earlier.samples {
+            *self.samples.entry(*t).or_default() += count;
+        }
+    }
+
+    /// How many samples Prometheus says there were: from the second step on it adds what it has so far to itself.
+    fn told(&self) -> u64 {
+        let Some(mut t) = self.samples.keys().next().copied() else {
+            return 0;
+        };
+        let mut told = self.samples[&t];
+        while self.step > 0 && t < self.end {
+            t += self.step;
+            let new = self.samples.get(&t).copied().unwrap_or(0);
+            told = told.saturating_add(new).saturating_mul(2);
+        }
+        told
+    }
 }
 
 /// Something worth telling.
@@ -194,12 +228,7 @@ impl Annotation {
                 },
             ) => *occurrences += more,
             (Self::ForcedMonotonicity(fixed), Self::ForcedMonotonicity(more)) => {
-                fixed.bucket_min = fixed.bucket_min.min(more.bucket_min);
-                fixed.bucket_max = fixed.bucket_max.max(more.bucket_max);
-                fixed.diff_max = fixed.diff_max.max(more.diff_max);
-                fixed.samples += more.samples;
-                fixed.first = fixed.first.min(more.first);
-                fixed.last = fixed.last.max(more.last);
+                fixed.absorb(more);
             }
             _ => {}
         }
@@ -367,15 +396,17 @@ impl Annotation {
 
 impl fmt::Display for Monotonicity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [low, high] = [self.bucket_min, self.bucket_max].map(number::print_general);
+        let [low, high] = [self.repair.from, self.repair.to].map(number::print_general);
+        let times = [self.samples.keys().next(), self.samples.keys().next_back()];
+        let [first, last] = times.map(|time| rfc3339(time.copied().unwrap_or_default()));
         write!(
             f,
             "input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile){}, from buckets {low} to {high}, with a max diff of {}, over {} samples from {} to {}",
             for_metric(&self.metric),
-            number::print_two_digits(self.diff_max),
-            self.samples,
-            rfc3339(self.first),
-            rfc3339(self.last),
+            number::print_two_digits(self.repair.difference),
+            self.told(),
+            first,
+            last,
         )
     }
 }
@@ -451,23 +482,32 @@ mod tests {
 
     #[test]
     fn numbers_of_the_same_annotation_are_merged() {
-        let mut annotations = Annotations::default();
-        for (bucket, diff, at) in [(1.0, 16.0, 60_000), (f64::INFINITY, 0.033, 0)] {
-            let fixed = Monotonicity {
-                metric: String::new(),
-                bucket_min: bucket,
-                bucket_max: bucket,
-                diff_max: diff,
-                samples: 1,
-                first: at,
-                last: at,
-            };
-            annotations.add(Annotation::ForcedMonotonicity(fixed), Span::default());
+        fn check(steps: &[i64], end: i64, want: &str) {
+            let mut annotations = Annotations::default();
+            for at in steps {
+                let bound = if *at == 0 { f64::INFINITY } else { 1.0 };
+                let repair = Repair {
+                    from: bound,
+                    to: bound,
+                    difference: if *at == 0 { 0.033 } else { 16.0 },
+                };
+                let fixed = Monotonicity::new(String::new(), repair, (*at, 60_000, end));
+                annotations.add(Annotation::ForcedMonotonicity(fixed), Span::default());
+            }
+            let (_, infos) = annotations.render("x");
+            assert!(infos[0].ends_with(want), "{infos:?}");
+            assert_eq!(infos.len(), 1);
         }
-        let (_, infos) = annotations.render("x");
-        let want = "from buckets 1 to +Inf, with a max diff of 16, over 2 samples from 1970-01-01T00:00:00Z to 1970-01-01T00:01:00Z (1:1)";
-        assert!(infos[0].ends_with(want), "{infos:?}");
-        assert_eq!(infos.len(), 1);
+        check(
+            &[60_000, 0],
+            60_000,
+            "from buckets 1 to +Inf, with a max diff of 16, over 4 samples from 1970-01-01T00:00:00Z to 1970-01-01T00:01:00Z (1:1)",
+        );
+        check(
+            &[60_000],
+            180_000,
+            "over 4 samples from 1970-01-01T00:01:00Z to 1970-01-01T00:01:00Z (1:1)",
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! `STRATAL_CORPUS_FILTER=text` runs only lines whose file, id or expression contains the text.
 
-use query::testing::corpus::{Filter, root, run};
+use query::testing::corpus::{Filter, evaluate_all, root};
 use query::testing::evaluator::Fast;
 
 /// Lines that differ, or need what the engine says it cannot do yet. Goes down with each that is mended, never up.
@@ -13,7 +13,7 @@ const FAILURES_SHOWN: usize = 20;
 #[test]
 fn golden_evaluations_agree_on_the_engine() {
     let engine = Fast::new().unwrap();
-    let report = run(&root(), &[&engine], &Filter::from_env()).unwrap();
+    let report = evaluate_all(&root(), &[&engine], &Filter::from_env()).unwrap();
     println!("{}", report.text(FAILURES_SHOWN));
     let total = report.total();
     assert!(total.passed > 0, "nothing was run");

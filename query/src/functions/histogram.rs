@@ -219,16 +219,11 @@ impl Question<'_> {
         }
         let (value, repair) = classic::quantile(q, point.buckets);
         if let Some(repair) = repair {
-            let t = self.args.grid.time(point.step);
-            self.note(Annotation::ForcedMonotonicity(Monotonicity {
-                metric: self.told_name(point.labels),
-                bucket_min: repair.from,
-                bucket_max: repair.to,
-                diff_max: repair.difference,
-                samples: 1,
-                first: t,
-                last: t,
-            }));
+            let grid = self.args.grid;
+            let end = grid.time(grid.steps - 1);
+            let at = (grid.time(point.step), grid.step, end);
+            let fixed = Monotonicity::new(self.told_name(point.labels), repair, at);
+            self.note(Annotation::ForcedMonotonicity(fixed));
         }
         value
     }

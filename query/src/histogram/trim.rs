@@ -26,7 +26,11 @@ pub fn trim(histogram: &FloatHistogram, keep: Keep, value: f64) -> FloatHistogra
             return old;
         }
         let bucket = Bucket::new(histogram, place, old);
-        let (kept, center) = part(&bucket, keep, value);
+        let (kept, center) = match place {
+            // Only the zero bucket is ever cut at no number; of the others none lies below or above it.
+            Place::Positive(_) | Place::Negative(_) if value.is_nan() => (0.0, 0.0),
+            _ => part(&bucket, keep, value),
+        };
         is_trimmed |= kept.to_bits() != old.to_bits();
         if kept != 0.0 {
             count += kept;

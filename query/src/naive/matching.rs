@@ -149,7 +149,8 @@ impl Query<'_> {
         let mut element = Element {
             labels: Arc::new(labels),
             value,
-            drop_name: many.drop_name && !changes_metric(binary.op),
+            // A name that was to go stays where it is still there.
+            drop_name: false,
         };
         if binary.return_bool {
             element.value = SampleValue::Float(truth(holds));

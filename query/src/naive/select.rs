@@ -303,7 +303,8 @@ impl Query<'_> {
         };
         match self.expr(id) {
             Expr::Vector(selector) => is_pinned(selector.moment),
-            Expr::Subquery(subquery) => is_pinned(subquery.moment) || children_are(),
+            // Also of what never changes, it finds nothing where no step of its own lies in the window.
+            Expr::Subquery(subquery) => is_pinned(subquery.moment),
             Expr::Call { function, .. } => !function.depends_on_time() && children_are(),
             _ => children_are(),
         }

@@ -1,6 +1,6 @@
 //! Bounds of the parser, and printing as the inverse of parsing.
 //!
-//! Whole expressions against Prometheus' own answers are in `query/tests/golden_syntax.rs`.
+//! Whole expressions against Prometheus' own answers are in `query/tests/golden_corpus.rs`.
 
 use proptest::prelude::*;
 

@@ -168,12 +168,13 @@ impl HistogramMean {
                 (self.sum, self.count) = (sum, before + 1.0);
                 return Ok(combined);
             }
-            self.sum.scale(1.0 / before);
+            self.sum.sum.div(before);
+            self.sum.error.div(before);
             self.is_incremental = true;
         }
         let combined = if self.is_incremental {
             let mut part = other.clone();
-            part.mul(1.0 / (before + 1.0));
+            part.div(before + 1.0);
             let mut mean = self.sum.clone();
             mean.scale(before / (before + 1.0));
             let combined = mean.add(&part)?;

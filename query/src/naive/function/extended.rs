@@ -85,7 +85,9 @@ fn float_difference(
     if is_counter {
         let within = floats.iter().filter(|(t, _)| start < *t && *t < end);
         let mut before = left;
-        for value in within.map(|(_, value)| *value).chain([right]) {
+        // A right edge between two samples has made up for the reset between them.
+        let edge = (!is_smoothed || last.0 <= end).then_some(right);
+        for value in within.map(|(_, value)| *value).chain(edge) {
             if value < before {
                 difference += before;
             }

@@ -137,7 +137,12 @@ fn quantile(query: &mut Query<'_>, args: &[NodeId], times: &[i64]) -> Result<Vec
         check_quantile(query, at, spans.0);
         let mut vector_of = Vector::new();
         for (labels, mut subject) in subjects(query, vector, spans.1) {
-            let value = quantile_of(query, at, (&labels, &mut subject), (*t, spans.1));
+            let value = quantile_of(
+                query,
+                at,
+                (&labels, &mut subject),
+                (step_of(times, *t), spans.1),
+            );
             vector_of.push(result(query, labels, value));
         }
         results.push(vector_of);
@@ -155,7 +160,7 @@ fn quantile_of(
     query: &mut Query<'_>,
     at: f64,
     (labels, subject): (&Labels, &mut Subject),
-    (t, span): (i64, Span),
+    (at_step, span): ((i64, i64, i64), Span),
 ) -> f64 {
     let metric = told_name(query, labels);
     if let Some(histogram) = &subject.native {
@@ -173,18 +178,16 @@ fn quantile_of(
     }
     let (value, repair) = classic::quantile(at, &mut subject.classic);
     if let Some(repair) = repair {
-        let fixed = Monotonicity {
-            metric,
-            bucket_min: repair.from,
-            bucket_max: repair.to,
-            diff_max: repair.difference,
-            samples: 1,
-            first: t,
-            last: t,
-        };
+        let fixed = Monotonicity::new(metric, repair, at_step);
         query.note(Annotation::ForcedMonotonicity(fixed), span);
     }
     value
+}
+
+/// A time, the distance of the steps, and the last of them.
+fn step_of(times: &[i64], t: i64) -> (i64, i64, i64) {
+    let step = times.get(1).map_or(0, |second| second - times[0]);
+    (t, step, times[times.len() - 1])
 }
 
 fn fraction(query: &mut Query<'_>, args: &[NodeId], times: &[i64]) -> Result<Vec<Vector>> {
@@ -230,7 +233,12 @@ fn quantiles(query: &mut Query<'_>, args: &[NodeId], times: &[i64]) -> Result<Ve
         for (labels, mut subject) in subjects(query, vector, span) {
             for (values, _) in &asked {
                 let at = values[step];
-                let value = quantile_of(query, at, (&labels, &mut subject), (*t, span));
+                let value = quantile_of(
+                    query,
+                    at,
+                    (&labels, &mut subject),
+                    (step_of(times, *t), span),
+                );
                 let mut labels = labels.clone();
                 set(&mut labels, &label, &open_metrics(at));
                 vector_of.push(result(query, labels, value));

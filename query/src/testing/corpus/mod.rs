@@ -78,29 +78,63 @@ pub fn run(
     evaluators: &[&dyn Evaluator],
     filter: &Filter,
 ) -> Result<Report, Malformed> {
+    let mut report = evaluate_all(directory, evaluators, filter)?;
+    report.0.extend(check_rest(directory)?.0);
+    Ok(report)
+}
+
+/// Runs the files that need an evaluator.
+///
+/// # Errors
+/// As [`run`].
+pub fn evaluate_all(
+    directory: &Path,
+    evaluators: &[&dyn Evaluator],
+    filter: &Filter,
+) -> Result<Report, Malformed> {
     let data = DataSets::read(&directory.join("datasets"))?;
     let mut report = Report::default();
-    let entries = std::fs::read_dir(directory)
-        .map_err(|error| format!("{}: {error}", directory.display()))?;
-    for entry in entries {
-        let path = entry.map_err(|error| error.to_string())?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let stem = name.split('.').next().unwrap_or_default().to_owned();
-        if path.is_dir() || stem == "README" {
+    for (path, stem) in files(directory)? {
+        if !EVALUATIONS.contains(&stem.as_str()) {
             continue;
         }
-        if EVALUATIONS.contains(&stem.as_str()) {
-            let mut lines = evaluations(&path)?;
-            lines.retain(|line| filter.lets_pass(&stem, line));
-            for evaluator in evaluators {
-                let tally = evaluate(&lines, *evaluator, &data);
-                report.add(&stem, evaluator.name(), tally);
-            }
-        } else {
+        let mut lines = evaluations(&path)?;
+        lines.retain(|line| filter.lets_pass(&stem, line));
+        for evaluator in evaluators {
+            let tally = evaluate(&lines, *evaluator, &data);
+            report.add(&stem, evaluator.name(), tally);
+        }
+    }
+    Ok(report)
+}
+
+/// Checks the files that need no evaluator.
+///
+/// # Errors
+/// As [`run`].
+pub fn check_rest(directory: &Path) -> Result<Report, Malformed> {
+    let mut report = Report::default();
+    for (path, stem) in files(directory)? {
+        if !EVALUATIONS.contains(&stem.as_str()) {
             report.add(&stem, "", other(&path, &stem)?);
         }
     }
     Ok(report)
+}
+
+/// The files with their names up to the first dot.
+fn files(directory: &Path) -> Result<Vec<(PathBuf, String)>, Malformed> {
+    let fail = |error: std::io::Error| format!("{}: {error}", directory.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let stem = name.split('.').next().unwrap_or_default().to_owned();
+        if !path.is_dir() && stem != "README" {
+            files.push((path, stem));
+        }
+    }
+    Ok(files)
 }
 
 /// How a line of a file that is no evaluation is checked: what is wrong with it.
