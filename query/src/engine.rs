@@ -40,6 +40,8 @@ struct Inner {
     pool: rayon::ThreadPool,
     gate: Semaphore,
     budget: Budget,
+    #[cfg(feature = "testing")]
+    fault: Option<crate::testing::fault::Fault>,
 }
 
 /// Tells the evaluation that nobody waits any more.
@@ -66,7 +68,21 @@ impl Engine {
             pool,
             gate,
             budget,
+            #[cfg(feature = "testing")]
+            fault: None,
         })))
+    }
+
+    /// The same, broken: for tests of tests.
+    ///
+    /// # Panics
+    /// Where the engine was cloned.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn with_fault(mut self, fault: crate::testing::fault::Fault) -> Self {
+        let inner = Arc::get_mut(&mut self.0).expect("a new engine is not shared");
+        inner.fault = Some(fault);
+        self
     }
 
     /// Evaluates `request`. Dropping the future cancels it, down to the storage.
@@ -132,7 +148,15 @@ impl Engine {
         if points > self.0.config.points_max.saturating_add(1) {
             return Err(Error::BadData("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)".to_owned()));
         }
-        let plan = build(&tree, request)?;
+        #[cfg_attr(
+            not(feature = "testing"),
+            expect(unused_mut, reason = "tests break plans")
+        )]
+        let mut plan = build(&tree, request)?;
+        #[cfg(feature = "testing")]
+        if let Some(fault) = self.0.fault {
+            fault.put_into(&mut plan);
+        }
         Ok((tree, plan))
     }
 

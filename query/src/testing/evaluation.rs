@@ -348,12 +348,15 @@ fn error_agrees(got: &Error, want: Option<&Json>) -> bool {
     };
     let text = got.to_string();
     let wanted = want["error"].as_str().unwrap_or_default();
-    let essence = |text: &str| {
-        let head = text.split(": [").next().unwrap_or(text).to_owned();
-        match (head.find(" group {"), head.rfind("} on the ")) {
-            (Some(from), Some(to)) => format!("{}{}", &head[..from], &head[to..]),
-            _ => head,
-        }
-    };
     want["kind"] == kind && essence(&text) == essence(wanted)
+}
+
+/// An error text without the series that it quotes, which may be others.
+#[must_use]
+pub fn essence(text: &str) -> String {
+    let head = text.split(": [").next().unwrap_or(text).to_owned();
+    match (head.find(" group {"), head.rfind("} on the ")) {
+        (Some(from), Some(to)) => format!("{}{}", &head[..from], &head[to..]),
+        _ => head,
+    }
 }

@@ -13,6 +13,7 @@ use tsdb::label::Labels;
 use tsdb::time::{Interval, Millis};
 
 use super::dataset::DataSet;
+use super::fault::Fault;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -85,6 +86,20 @@ impl Fast {
             engine: Engine::new(config, storage)?,
             shelf,
             runtime,
+        })
+    }
+}
+
+impl Fast {
+    /// The engine with a fault in it.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn broken(fault: Fault) -> Result<Self> {
+        let fast = Self::new()?;
+        Ok(Self {
+            engine: fast.engine.with_fault(fault),
+            ..fast
         })
     }
 }
