@@ -32,7 +32,7 @@ fn difference(naive: &Result<Answer>, engine: &Result<Answer>) -> Option<String>
 }
 
 /// Queries that both are asked.
-const QUERIES: usize = 3000;
+const QUERIES: usize = 8000;
 const SHOWN: usize = 10;
 
 #[test]

@@ -39,7 +39,7 @@ pub(super) fn lookup(name: &str) -> Option<Entry> {
         "cosh" => unary!(f64::cosh),
         "tanh" => unary!(f64::tanh),
         "asinh" => unary!(f64::asinh),
-        "acosh" => unary!(f64::acosh),
+        "acosh" => unary!(inverse_cosh),
         "atanh" => unary!(f64::atanh),
         "deg" => unary!(|value: f64| value * 180.0 / std::f64::consts::PI),
         "rad" => unary!(|value: f64| value * std::f64::consts::PI / 180.0),
@@ -116,4 +116,12 @@ pub fn greater(a: f64, b: f64) -> f64 {
 #[must_use]
 pub fn lesser(a: f64, b: f64) -> f64 {
     -greater(-a, -b)
+}
+
+/// As `acosh`, also where the square of the value is infinite.
+fn inverse_cosh(value: f64) -> f64 {
+    if value > 1e150 {
+        return value.ln() + std::f64::consts::LN_2;
+    }
+    value.acosh()
 }

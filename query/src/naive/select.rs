@@ -100,8 +100,15 @@ impl Query<'_> {
     ) -> Result<Vec<Vec<Picked>>> {
         let lookback = self.request.lookback;
         let mut steps: Vec<Vec<Picked>> = vec![Vec::new(); times.len()];
+        let ends = times.iter().map(|t| settled(selector.moment, *t));
+        let reach = if selector.smoothed {
+            2 * lookback
+        } else {
+            lookback
+        };
+        let from = ends.min().unwrap_or(0).saturating_sub(reach);
         for series in self.stored(selector) {
-            let mut current = self.with_hints(&series);
+            let mut current = self.with_hints(&series, from);
             if selector.smoothed {
                 current.retain(|sample| !sample.is_stale());
             }
@@ -133,14 +140,15 @@ impl Query<'_> {
         Ok(())
     }
 
-    /// The samples of a series; where only counts and sums matter, each histogram says whether it follows a reset.
-    fn with_hints(&self, series: &DataSeries) -> Vec<DataSample> {
+    /// The samples of a series; where only counts and sums matter, each histogram says whether it follows a reset, but for
+    /// the first after `from`, as nothing before is read.
+    fn with_hints(&self, series: &DataSeries, from: i64) -> Vec<DataSample> {
         let mut samples = series.samples.clone();
         if !self.wants_hints {
             return samples;
         }
         let mut before = None;
-        for sample in &mut samples {
+        for sample in samples.iter_mut().filter(|sample| sample.t > from) {
             let SampleValue::Histogram(histogram) = &mut sample.value else {
                 continue;
             };
@@ -226,9 +234,16 @@ impl Query<'_> {
         times: &[i64],
     ) -> Result<Ranges> {
         let bounds = bounds(selector.moment, range, times);
+        let extension = Extension::of(selector);
+        let reach = match extension {
+            Extension::None => 0,
+            _ => self.request.lookback,
+        };
+        let starts = bounds.iter().map(|bounds| bounds.start);
+        let from = starts.min().unwrap_or(0).saturating_sub(reach);
         let mut series = Vec::new();
         for stored in self.stored(selector) {
-            let mut samples = self.with_hints(&stored);
+            let mut samples = self.with_hints(&stored, from);
             samples.retain(|sample| !sample.is_stale());
             series.push(RangeSeries {
                 labels: Arc::clone(&stored.labels),
@@ -239,7 +254,7 @@ impl Query<'_> {
         let ranges = Ranges {
             series,
             bounds,
-            extension: Extension::of(selector),
+            extension,
             lookback: self.request.lookback,
         };
         // Windows overlap and share their samples, so the largest step counts.

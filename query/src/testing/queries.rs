@@ -160,27 +160,28 @@ fn binary(vector: BoxedStrategy<String>) -> impl Strategy<Value = String> {
     )
 }
 
-fn aggregation(vector: BoxedStrategy<String>) -> impl Strategy<Value = String> {
+fn aggregation(
+    vector: BoxedStrategy<String>,
+    leaf: BoxedStrategy<String>,
+) -> impl Strategy<Value = String> {
     let grouping = one_of(&["", " by (job) ", " by (job, le) ", " without (instance) "]);
     let param = one_of(&["1", "2", "0.5", "scalar(team{job=\"a\"})"]);
-    // Which of equal series are picked is nobody's promise, and no more which share of them.
+    // Which share of the series is picked is nobody's promise.
     let ops = AggregateOp::ALL
         .into_iter()
         .filter(|op| op.text() != "limit_ratio");
-    (
-        prop::sample::select(ops.collect::<Vec<_>>()),
-        grouping,
-        vector,
-        param,
-    )
-        .prop_map(|(op, grouping, vector, param)| {
-            let param = match (op.has_param(), op.has_scalar_param()) {
-                (_, true) => format!("{param}, "),
-                (true, false) => "\"l\", ".to_owned(),
-                (false, false) => String::new(),
-            };
-            format!("{}{grouping}({param}{vector})", op.text())
-        })
+    let op = prop::sample::select(ops.collect::<Vec<_>>());
+    (op, grouping, vector, leaf, param).prop_map(|(op, grouping, vector, leaf, param)| {
+        let param = match (op.has_param(), op.has_scalar_param()) {
+            (_, true) => format!("{param}, "),
+            (true, false) => "\"l\", ".to_owned(),
+            (false, false) => String::new(),
+        };
+        // What depends on the order of series, or on the last bit, asks nothing whose order or last bit is free.
+        let is_strict = matches!(op.text(), "topk" | "bottomk" | "limitk" | "count_values");
+        let vector = if is_strict { leaf } else { vector };
+        format!("{}{grouping}({param}{vector})", op.text())
+    })
 }
 
 fn call(vector: BoxedStrategy<String>) -> impl Strategy<Value = String> {
@@ -236,15 +237,16 @@ fn call(vector: BoxedStrategy<String>) -> impl Strategy<Value = String> {
 pub fn vectors() -> BoxedStrategy<String> {
     let instant = (selector(), moment()).prop_map(|(selector, moment)| selector + &moment);
     let leaf = prop_oneof![1 => instant, 2 => over_range()].boxed();
-    leaf.prop_recursive(3, 12, 2, |inner| {
-        let inner = inner.boxed();
-        prop_oneof![
-            binary(inner.clone()),
-            aggregation(inner.clone()),
-            call(inner)
-        ]
-    })
-    .boxed()
+    leaf.clone()
+        .prop_recursive(3, 12, 2, move |inner| {
+            let inner = inner.boxed();
+            prop_oneof![
+                binary(inner.clone()),
+                aggregation(inner.clone(), leaf.clone()),
+                call(inner)
+            ]
+        })
+        .boxed()
 }
 
 fn when() -> impl Strategy<Value = When> {

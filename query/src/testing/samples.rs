@@ -114,7 +114,11 @@ fn add(set: &mut DataSet, dice: &mut Dice, labels: &[(&str, &str)], make: Make) 
         if dice.one_in(20) {
             start = t - 5000;
         }
-        samples.push(sample(t, has_starts.then_some(start), value.clone()));
+        samples.push(sample(
+            t,
+            (has_starts && start > 0).then_some(start),
+            value.clone(),
+        ));
         last = Some(value);
     }
     set.series.push(Arc::new(DataSeries {
