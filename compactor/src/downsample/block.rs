@@ -71,7 +71,7 @@ pub fn downsample(
     let need = Need::of(&source, threads)?;
     let each = (need.working + need.log) * targets.len() as u64;
     let held = budget.reserve_waiting(need.tables + each);
-    let mut held = held.at(|| format!("downsampling {}", source[0].name()))?;
+    let mut held = held.at(|| format!("downsampling block {}", source[0].meta().ulid))?;
     let (symbols, sources) = input::load_all(&source)?;
     let symbols = Arc::new(symbols);
     let pieces = ranges::cut(&sources, ranges::step(&sources))?;
