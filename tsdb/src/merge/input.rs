@@ -50,8 +50,10 @@ pub trait Input: Sync {
     /// Where it is missing or cannot be opened.
     fn segment(&self, segment: u32) -> Result<Self::Window>;
 
-    /// Memory that one window takes, in bytes.
-    fn window_bytes(&self) -> u64;
+    /// Memory that one window takes, in bytes; 64 KiB where nothing else is said.
+    fn window_bytes(&self) -> u64 {
+        64 << 10
+    }
 
     /// Size of index and segments in bytes.
     fn size_bytes(&self) -> u64;
