@@ -35,3 +35,7 @@ live:
 # Our compaction beside Prometheus' own on generated sets: equal first, then CPU and memory.
 bench-peers *ARGS:
     cargo build --release --locked && benches/peers/run.sh {{ARGS}}
+
+# Our queries beside Prometheus' over the same blocks: equal first, then CPU and memory.
+bench-query *ARGS:
+    cargo build --release --locked && benches/query/run.sh {{ARGS}}

@@ -51,8 +51,8 @@ fn main() -> ExitCode {
 fn parse(arguments: &[OsString]) -> Result<cli::Cli, clap::Error> {
     let mut command = cli::command();
     let matches = command.try_get_matches_from_mut(arguments)?;
-    if let Some(flag) = cli::service::requested(&matches) {
-        let text = format!("--{flag} comes with the service; this version makes one pass and ends");
+    if let Some(early) = cli::service::requested(&matches) {
+        let text = format!("--{} {}", early.flag, early.reason);
         return Err(command.error(ErrorKind::UnknownArgument, text));
     }
     cli::Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))

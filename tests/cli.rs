@@ -277,6 +277,15 @@ fn flags_of_the_daemon_are_refused_with_a_reason() {
         assert!(text.contains("comes with the service"), "{flag}: {text}");
     }
     check_exit("tools bucket downsample --http-address=x", 2);
+    for flag in [
+        "--endpoint=a:1",
+        "--query.enforce-tenancy",
+        "--store.sd-files=x",
+    ] {
+        let output = check_exit(&format!("query --block-dir=/tmp {flag}"), 2);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.contains("comes with the StoreAPI"), "{flag}: {text}");
+    }
     // Turning a switch of the daemon off asks for nothing, so only the bucket is missing.
     let output = check_exit("compact --no-wait", 2);
     assert!(String::from_utf8_lossy(&output.stderr).contains("which bucket?"));
@@ -291,6 +300,7 @@ fn golden_flags_of_thanos_are_known() {
     let mut seen = 0;
     for name in [
         "compact",
+        "query",
         "tools bucket ls",
         "tools bucket inspect",
         "tools bucket verify",

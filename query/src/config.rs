@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tsdb::budget::Budget;
+
 use crate::exec::cost::Ticks;
 
 /// Settings of an [`crate::engine::Engine`].
@@ -11,12 +13,12 @@ pub struct Config {
     pub threads: usize,
     /// Queries at one time; others wait (`--query.max-concurrent`).
     pub concurrency: usize,
-    /// Longest evaluation, waiting not counted (`--query.timeout`).
+    /// Longest evaluation, and longest wait for it (`--query.timeout`).
     pub timeout: Duration,
     /// Memory of one query, in bytes.
     pub query_bytes_max: u64,
-    /// Memory of all queries together, in bytes.
-    pub process_bytes_max: u64,
+    /// Memory of the process, which queries take theirs of.
+    pub memory: Budget,
     /// Most series that one selector may find; 0 for no bound.
     pub series_max: u64,
     /// Most points per series of a range query.
@@ -32,7 +34,7 @@ impl Default for Config {
             concurrency: 20,
             timeout: Duration::from_mins(2),
             query_bytes_max: 1 << 30,
-            process_bytes_max: 4 << 30,
+            memory: Budget::new("process", 4 << 30),
             series_max: 0,
             points_max: 11_000,
             ticks: || 0,

@@ -5,13 +5,14 @@
 //! ```
 //!
 //! The future returned by [`Engine::run`] owns the pumps: dropping it stops the storage at once and tells the evaluation,
-//! which looks at every batch. Time spent waiting at the gate does not count against the timeout.
+//! which looks at every batch. The timeout holds for the wait at the gate, and again for the evaluation.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tsdb::budget::Budget;
 
@@ -19,6 +20,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::exec::cost::{Cost, Costs};
 use crate::exec::{Feed, Run, lock};
+use crate::gate::Gate;
+use crate::metrics::EngineMetrics;
 use crate::plan::build::build;
 use crate::plan::explain::{Explained, explain};
 use crate::plan::{Grid, Plan};
@@ -38,7 +41,8 @@ struct Inner {
     config: Config,
     storage: Arc<dyn Storage>,
     pool: rayon::ThreadPool,
-    gate: Semaphore,
+    gate: Gate,
+    metrics: EngineMetrics,
     budget: Budget,
     #[cfg(feature = "testing")]
     fault: Option<crate::testing::fault::Fault>,
@@ -60,13 +64,15 @@ impl Engine {
     /// Where the system refuses threads.
     pub fn new(config: Config, storage: Arc<dyn Storage>) -> Result<Self> {
         let pool = tsdb::merge::pool(config.threads).map_err(Error::Storage)?;
-        let budget = Budget::new("queries", config.process_bytes_max);
-        let gate = Semaphore::new(config.concurrency.max(1));
+        let budget = config.memory.child("queries", u64::MAX);
+        let metrics = EngineMetrics::new(config.concurrency);
+        let gate = Gate::new(config.concurrency, &metrics);
         Ok(Self(Arc::new(Inner {
             config,
             storage,
             pool,
             gate,
+            metrics,
             budget,
             #[cfg(feature = "testing")]
             fault: None,
@@ -106,10 +112,12 @@ impl Engine {
         let inner = &self.0;
         let ticks = inner.config.ticks;
         let arrival = ticks();
-        let permit = inner.gate.acquire().await;
-        let _permit = permit.expect("the gate is never closed");
-        let queue_nanos = ticks().saturating_sub(arrival);
         let timeout = inner.config.timeout;
+        let _pass = inner.gate.enter(timeout).await?;
+        let queue_nanos = ticks().saturating_sub(arrival);
+        inner.metrics.admitted.inc();
+        let waited = Duration::from_nanos(queue_nanos);
+        inner.metrics.waits.observe(waited.as_secs_f64());
         let evaluation = self.evaluate(request, is_measured);
         match tokio::time::timeout(timeout, evaluation).await {
             Ok(outcome) => outcome.map(|(answer, cost)| {
@@ -123,6 +131,12 @@ impl Engine {
             }),
             Err(_) => Err(Error::Timeout("expression evaluation")),
         }
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn metrics(&self) -> &EngineMetrics {
+        &self.0.metrics
     }
 
     /// The plan of `request`, as a tree.

@@ -85,6 +85,9 @@ pub enum Error {
     /// The time was up.
     #[error("query timed out in {0}")]
     Timeout(&'static str),
+    /// So many queries wait already; ask again later.
+    #[error("{0} queries wait already")]
+    Busy(usize),
     /// Whoever asked is gone.
     #[error("query was canceled in {0}")]
     Canceled(&'static str),
@@ -124,7 +127,7 @@ impl Error {
         match self {
             Self::Parse(_) | Self::BadData(_) => ErrorKind::BadData,
             Self::Execution(_) | Self::Limit(_) => ErrorKind::Execution,
-            Self::Timeout(_) => ErrorKind::Timeout,
+            Self::Timeout(_) | Self::Busy(_) => ErrorKind::Timeout,
             Self::Canceled(_) => ErrorKind::Canceled,
             Self::Storage(error) => match error.kind() {
                 tsdb::ErrorKind::Limit => ErrorKind::Execution,

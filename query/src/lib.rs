@@ -18,8 +18,10 @@ pub mod engine;
 pub mod error;
 pub mod exec;
 pub mod functions;
+pub mod gate;
 pub mod histogram;
 pub mod http;
+pub mod metrics;
 #[cfg(feature = "testing")]
 pub mod naive;
 pub mod plan;

@@ -124,6 +124,7 @@ pub(crate) enum ToolsCommand {
 pub(crate) fn command() -> clap::Command {
     let command = Cli::command()
         .mut_subcommand("compact", service::compact)
+        .mut_subcommand("query", service::query)
         .mut_subcommand("bucket", service::bucket)
         .mut_subcommand("tools", |tools| {
             tools.mut_subcommand("bucket", service::bucket)

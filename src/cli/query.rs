@@ -8,6 +8,7 @@ use clap::Args;
 use tsdb::time::Millis;
 
 use super::value;
+use crate::memory::{self, MemoryLimit};
 
 /// Flags of `stratal query`.
 #[derive(Debug, Args)]
@@ -52,12 +53,36 @@ pub(crate) struct QueryFlags {
         help_heading = "Queries"
     )]
     pub(crate) max_samples: u64,
+    /// Memory of one query or request; half of --memory-limit if nothing is said.
+    #[arg(long = "query.memory-limit", value_name = "BYTES", value_parser = value::bytes, help_heading = "Queries")]
+    pub(crate) query_memory: Option<u64>,
+    /// Memory of all queries and requests together, or `auto`: a quarter of what the machine or its control group has.
+    #[arg(long = "memory-limit", value_name = "BYTES", default_value = "auto", value_parser = memory::parse, help_heading = "Queries")]
+    pub(crate) memory_limit: MemoryLimit,
     /// How far back a query looks for the sample of a moment.
     #[arg(long = "query.lookback-delta", value_name = "DURATION", default_value = "5m", value_parser = value::millis, help_heading = "Queries")]
     pub(crate) lookback: Millis,
     /// Step of subqueries that name none.
     #[arg(long = "query.default-evaluation-interval", value_name = "DURATION", default_value = "1m", value_parser = value::millis, help_heading = "Queries")]
     pub(crate) default_step: Millis,
+    /// Step of range queries that name none; Prometheus' dialect wants one.
+    #[arg(long = "query.default-step", value_name = "DURATION", default_value = "1s", value_parser = value::millis, help_heading = "Queries")]
+    pub(crate) default_range_step: Millis,
+    /// Let range queries that name no resolution read a coarser one than raw: a fifth of their step.
+    #[arg(long = "query.auto-downsampling", help_heading = "Queries")]
+    pub(crate) auto_downsampling: bool,
+    /// Resolution of instant queries that leave it to us.
+    #[arg(long = "query.instant.default.max_source_resolution", value_name = "DURATION", default_value = "0s", value_parser = value::millis, hide = true)]
+    pub(crate) instant_max_resolution: Millis,
+    /// How far back requests for labels and series look that name no start; 0 for all the way.
+    #[arg(long = "query.metadata.default-time-range", value_name = "DURATION", default_value = "0s", value_parser = value::millis, help_heading = "Queries")]
+    pub(crate) metadata_range: Millis,
+    /// How replicas become one series.
+    #[arg(long = "deduplication.func", value_name = "FUNC", value_parser = ["penalty"], hide = true)]
+    pub(crate) deduplication: Option<String>,
+    /// Thanos has two engines; we have one, and either name will do.
+    #[arg(long = "query.promql-engine", value_name = "ENGINE", value_parser = ["prometheus", "thanos"], hide = true)]
+    pub(crate) engine: Option<String>,
     /// Label that tells replicas apart; repeat it or separate with commas. Replicas are deduplicated, and the label is gone.
     #[arg(
         long = "query.replica-label",

@@ -22,8 +22,10 @@ use query::storage::sources::SourceStorage;
 use tokio::net::TcpListener;
 use tsdb::block::reader::Block;
 use tsdb::block::source::BlockSource;
+use tsdb::budget::Budget;
 use tsdb::id::BlockId;
 use tsdb::source::SeriesSource;
+use tsdb::time::Millis;
 
 use super::Outcome;
 use super::open::{System, Usage, block_on};
@@ -36,7 +38,8 @@ const RESCAN: Duration = Duration::from_secs(30);
 const STOP_POLL: Duration = Duration::from_millis(100);
 
 pub(super) fn run(flags: &QueryFlags) -> anyhow::Result<Outcome> {
-    let settings = settings(flags)?;
+    let memory = flags.memory_limit.budget();
+    let settings = settings(flags, &memory)?;
     let blocks = Arc::new(Blocks::default());
     blocks.scan(&flags.block_dirs)?;
     let storage = SourceStorage {
@@ -47,23 +50,26 @@ pub(super) fn run(flags: &QueryFlags) -> anyhow::Result<Outcome> {
         concurrency: flags.max_concurrent,
         timeout: flags.timeout,
         ticks: clock::ticks,
+        query_bytes_max: settings.request_bytes_max,
+        memory,
         ..Config::default()
     };
     let engine = Engine::new(config, Arc::new(storage))?;
     let sources = Arc::clone(&blocks) as Arc<dyn Sources>;
     let companions = Companions::default();
-    let server = http::Server::new(
-        Arc::new(engine),
+    let mut server = http::Server::new(
+        Arc::new(engine.clone()),
         sources,
         companions,
         Arc::new(System),
         settings,
     );
+    engine.metrics().register(server.metrics.registry());
     block_on(serve(flags, Arc::new(server), blocks))??;
     Ok(Outcome::Done)
 }
 
-fn settings(flags: &QueryFlags) -> anyhow::Result<Settings> {
+fn settings(flags: &QueryFlags, memory: &Budget) -> anyhow::Result<Settings> {
     let mut features = Features {
         x_functions: flags.x_functions,
         ..Features::default()
@@ -78,7 +84,14 @@ fn settings(flags: &QueryFlags) -> anyhow::Result<Settings> {
         features,
         lookback: flags.lookback.0,
         default_step: flags.default_step.0,
+        default_range_step: flags.default_range_step.0,
+        auto_downsampling: flags.auto_downsampling,
+        instant_max_resolution: flags.instant_max_resolution.0,
+        metadata_range: flags.metadata_range.0,
         max_samples: flags.max_samples,
+        request_bytes_max: flags.query_memory.unwrap_or(memory.limit_bytes() / 2),
+        memory: memory.clone(),
+        flags: told(flags),
         replica_labels: flags.replica_labels.clone(),
         disable_cors: flags.disable_cors,
         route_prefix: if prefix.is_empty() {
@@ -100,6 +113,47 @@ fn settings(flags: &QueryFlags) -> anyhow::Result<Settings> {
         },
         ..Settings::default()
     })
+}
+
+/// The flags as `/status/flags` tells them.
+fn told(flags: &QueryFlags) -> Vec<(String, String)> {
+    let dirs = flags.block_dirs.iter().map(|dir| dir.display().to_string());
+    let all = [
+        ("block-dir", dirs.collect::<Vec<_>>().join(",")),
+        ("enable-feature", flags.features.join(",")),
+        ("http-address", flags.http_address.to_string()),
+        (
+            "http-grace-period",
+            format!("{:?}", flags.http_grace_period),
+        ),
+        (
+            "query.auto-downsampling",
+            flags.auto_downsampling.to_string(),
+        ),
+        (
+            "query.default-evaluation-interval",
+            millis(flags.default_step),
+        ),
+        ("query.default-step", millis(flags.default_range_step)),
+        ("query.enable-x-functions", flags.x_functions.to_string()),
+        ("query.lookback-delta", millis(flags.lookback)),
+        ("query.max-concurrent", flags.max_concurrent.to_string()),
+        ("query.max-samples", flags.max_samples.to_string()),
+        (
+            "query.metadata.default-time-range",
+            millis(flags.metadata_range),
+        ),
+        ("query.replica-label", flags.replica_labels.join(",")),
+        ("query.timeout", format!("{:?}", flags.timeout)),
+        ("web.disable-cors", flags.disable_cors.to_string()),
+        ("web.route-prefix", flags.route_prefix.clone()),
+    ];
+    all.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
+fn millis(time: Millis) -> String {
+    let millis = u64::try_from(time.0).unwrap_or(0);
+    format!("{:?}", Duration::from_millis(millis))
 }
 
 async fn serve(

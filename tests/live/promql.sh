@@ -5,6 +5,7 @@
 # sits on the edge of a window, where 2.42 counts it in and we do not. What else 2.42 does differently is not asked:
 # spreads and means over infinities, sums that cancel, rates whose first sample is far from the window's start.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/answers.sh"
 
 start=1700006400 # a multiple of 2 h
 end=$((start + 3 * 7200))
@@ -17,30 +18,6 @@ start_prometheus "$scratch/theirs" --storage.tsdb.min-block-duration=2h --storag
 theirs=$url
 start_stratal --block-dir "$scratch/blocks"
 ours=$url
-
-# Lines of promtool, so that two servers can be compared: every value with its series before it, sorted.
-flat() {
-    awk '
-        / =>$/ { series = $0; next }
-        /^[^{]* @\[[0-9.]*\]$/ && series { print series, $0; next }
-        { print }' | LC_ALL=C sort
-}
-
-# equal_answers FILE FILE: line by line, values within 1e-9 of each other; prints the first difference.
-equal_answers() {
-    paste -d'\n' "$1" "$2" | awk '
-        function value(line) { sub(/ @\[.*/, "", line); sub(/.*=> */, "", line); return line }
-        function rest(line) { return substr(line, 1, index(line, "=>")) substr(line, index(line, "@[")) }
-        NR % 2 { want = $0; next }
-        want == $0 { next }
-        rest(want) == rest($0) {
-            a = value(want) + 0; b = value($0) + 0
-            difference = a > b ? a - b : b - a
-            size = (a < 0 ? -a : a) + (b < 0 ? -b : b)
-            if (difference <= 1e-9 * size) next
-        }
-        { print "want " want "\ngot  " $0; exit 1 }'
-}
 
 questions=0
 
@@ -80,6 +57,11 @@ predict_linear(memory_bytes[20m], 3600)
 changes(queue_depth[1h]) + resets(queue_depth[1h])
 network_up and on (instance) load1 or vector(1)
 clamp_max(round(memory_bytes, 1000), 2e8)
+histogram_quantile(0.99, sum by (le, job) (rate(api_request_duration_seconds_bucket[10m])))
+label_replace(network_up, "host", "$1", "instance", "([^:]+):.*")
+absent(no_such_metric{job="x"})
+count_values("value", network_up)
+sort_desc(sum by (instance) (http_requests_total))
 hour() + day_of_week(vector(1700000000)) + scalar(sum(network_up))
 EXPRESSIONS
 

@@ -5,15 +5,17 @@
 use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
+use tsdb::budget::{Budget, Reservation};
 use tsdb::label::Labels;
 use tsdb::matcher::Matcher;
 use tsdb::source::{LabelNames, LabelValues, Names, Select};
+use tsdb::time::{Interval, Millis};
 
 use super::dialect::Blame;
 use super::escape;
 use super::form::decode;
 use super::problem::Problem;
-use super::reply::Reply;
+use super::reply::{List, Reply};
 use super::{Call, json, params};
 use crate::storage::gather::Gather;
 use crate::syntax::quote;
@@ -28,12 +30,24 @@ fn selectors(call: &Call) -> Result<Vec<Vec<Matcher>>, Problem> {
     })
 }
 
+/// The times of a request; from when on may be a setting.
+fn times(call: &Call) -> Result<Interval, Problem> {
+    let mut times = call.params().interval()?;
+    let range = call.server.settings.metadata_range;
+    if range > 0 && times.min == Millis::MIN {
+        let end = times.max.0.min(call.server.now());
+        times.min = Millis(end.saturating_sub(range));
+    }
+    Ok(times)
+}
+
 /// Label names.
 pub(super) async fn names(call: Call) -> Result<Reply, Problem> {
     let limit = call.params().limit()?;
-    let times = call.params().interval()?;
+    let times = times(&call)?;
     call.params().flag("partial_response")?;
-    let mut found = Found::default();
+    let budget = call.budget();
+    let mut found = Found::start(&budget)?;
     for matchers in selectors(&call)? {
         let request = LabelNames {
             matchers,
@@ -46,8 +60,8 @@ pub(super) async fn names(call: Call) -> Result<Reply, Problem> {
         let asked = sources
             .iter()
             .filter(|source| source.info().times.overlaps(times));
-        let asked = asked.map(|source| source.label_names(&request, &call.server.budget));
-        found.add(try_join_all(asked).await?);
+        let asked = asked.map(|source| source.label_names(&request, &budget));
+        found.add(try_join_all(asked).await?)?;
     }
     Ok(found.reply(limit))
 }
@@ -59,9 +73,10 @@ pub(super) async fn values(call: Call) -> Result<Reply, Problem> {
     };
     let name = name?;
     let limit = call.params().limit()?;
-    let times = call.params().interval()?;
+    let times = times(&call)?;
     call.params().flag("partial_response")?;
-    let mut found = Found::default();
+    let budget = call.budget();
+    let mut found = Found::start(&budget)?;
     for matchers in selectors(&call)? {
         let request = LabelValues {
             name: name.clone(),
@@ -73,8 +88,8 @@ pub(super) async fn values(call: Call) -> Result<Reply, Problem> {
         let asked = sources
             .iter()
             .filter(|source| source.info().times.overlaps(times));
-        let asked = asked.map(|source| source.label_values(&request, &call.server.budget));
-        found.add(try_join_all(asked).await?);
+        let asked = asked.map(|source| source.label_values(&request, &budget));
+        found.add(try_join_all(asked).await?)?;
     }
     Ok(found.reply(limit))
 }
@@ -103,18 +118,32 @@ fn quoted(part: std::str::Utf8Chunk<'_>) -> String {
 }
 
 /// Names or values of all selectors and sources.
-#[derive(Default)]
 struct Found {
     names: BTreeSet<String>,
     warnings: BTreeSet<String>,
+    held: Reservation,
 }
 
 impl Found {
-    fn add(&mut self, answers: Vec<Names>) {
+    fn start(budget: &Budget) -> Result<Self, Problem> {
+        Ok(Self {
+            names: BTreeSet::new(),
+            warnings: BTreeSet::new(),
+            held: budget.reserve(0)?,
+        })
+    }
+
+    fn add(&mut self, answers: Vec<Names>) -> Result<(), Problem> {
         for answer in answers {
-            self.names.extend(answer.names);
+            for name in answer.names {
+                let size = (name.len() + size_of::<String>()) as u64;
+                if self.names.insert(name) {
+                    self.held.grow(size)?;
+                }
+            }
             self.warnings.extend(answer.warnings);
         }
+        Ok(())
     }
 
     fn reply(self, limit: Option<usize>) -> Reply {
@@ -123,10 +152,9 @@ impl Found {
         if self.names.len() > limit {
             warnings.push(params::TRUNCATED.to_owned());
         }
-        Reply::data(
-            |out| json::strings(out, self.names.iter().take(limit)),
-            &warnings,
-        )
+        let names = self.names.into_iter().take(limit);
+        let write = |out: &mut Vec<u8>, name: &String| json::string(out, name);
+        List::reply(names, write, (warnings, self.held))
     }
 }
 
@@ -137,43 +165,51 @@ pub(super) async fn series(call: Call) -> Result<Reply, Problem> {
         return Err(Problem::bad_data("no match[] parameter provided"));
     }
     let limit = params.limit()?;
-    let times = params.interval()?;
+    let times = times(&call)?;
     let replica_labels = params.reading(&call.server.settings, 0)?.replica_labels;
     let selectors = params.selectors(Blame::Match)?;
     let most = limit.unwrap_or(usize::MAX);
-    let mut found = BTreeSet::new();
+    let budget = call.budget();
+    let mut found = Series {
+        labels: BTreeSet::new(),
+        held: budget.reserve(0)?,
+    };
     let mut warnings = Vec::new();
+    let sources = call.server.sources.current();
     for matchers in selectors {
         let mut select = Select::new(matchers, times);
         select.with_chunks = false;
         select.without_labels.clone_from(&replica_labels);
+        let mut gather = Gather::start(&sources, &select, &budget).await?;
         // One more than wanted tells that there is more.
-        let missing = find(&call, &select, most.saturating_add(1), &mut found).await?;
-        warnings.extend(missing);
+        found.add(&mut gather, most.saturating_add(1)).await?;
+        warnings.append(&mut gather.warnings);
     }
-    if found.len() > most {
+    if found.labels.len() > most {
         warnings.push(params::TRUNCATED.to_owned());
     }
-    let write = |out: &mut Vec<u8>| json::list(out, found.iter().take(most), json::labels);
-    Ok(Reply::data(write, &warnings))
+    let labels = found.labels.into_iter().take(most);
+    Ok(List::reply(labels, json::labels, (warnings, found.held)))
 }
 
-/// Adds the first `most` series of a selector; gives what was left out, and why.
-async fn find(
-    call: &Call,
-    select: &Select,
-    most: usize,
-    found: &mut BTreeSet<Labels>,
-) -> Result<Vec<String>, Problem> {
-    let sources = call.server.sources.current();
-    let mut gather = Gather::start(&sources, select, &call.server.budget).await?;
-    let mut count = 0;
-    while count < most {
-        let Some(series) = gather.next().await? else {
-            break;
-        };
-        found.insert(series.labels);
-        count += 1;
+/// Label sets of all selectors.
+struct Series {
+    labels: BTreeSet<Labels>,
+    held: Reservation,
+}
+
+impl Series {
+    /// Adds the first `most`.
+    async fn add(&mut self, gather: &mut Gather, most: usize) -> Result<(), Problem> {
+        for _ in 0..most {
+            let Some(series) = gather.next().await? else {
+                break;
+            };
+            let size = super::size_bytes(&series.labels);
+            if self.labels.insert(series.labels) {
+                self.held.grow(size)?;
+            }
+        }
+        Ok(())
     }
-    Ok(gather.warnings)
 }

@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use tsdb::budget::Budget;
 
 use super::number::seconds;
 use super::server::Build;
@@ -57,6 +58,8 @@ pub struct Metrics {
     requests: Family<ByOutcome, Counter>,
     durations: Family<ByOutcome, Histogram, fn() -> Histogram>,
     timespans: Histogram,
+    memory_used: Gauge,
+    memory_limit: Gauge,
 }
 
 impl Metrics {
@@ -69,6 +72,8 @@ impl Metrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
             timespans: Histogram::new(TIMESPANS),
+            memory_used: Gauge::default(),
+            memory_limit: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -91,6 +96,16 @@ impl Metrics {
             "Time between start and end of range queries",
             metrics.timespans.clone(),
         );
+        registry.register(
+            "stratal_query_memory_bytes",
+            "Memory counted for queries and requests",
+            metrics.memory_used.clone(),
+        );
+        registry.register(
+            "stratal_query_memory_limit_bytes",
+            "The most of it",
+            metrics.memory_limit.clone(),
+        );
         let facts = [
             ("version", build.version.clone()),
             ("revision", build.revision.clone()),
@@ -104,9 +119,12 @@ impl Metrics {
         &mut self.registry
     }
 
-    /// Everything, as OpenMetrics text.
+    /// Everything, as OpenMetrics text, with the memory of this moment.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self, memory: &Budget) -> String {
+        let gauge = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.memory_used.set(gauge(memory.used_bytes()));
+        self.memory_limit.set(gauge(memory.limit_bytes()));
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes any text");
         text

@@ -18,6 +18,8 @@ use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{Method, Uri};
 use axum::response::Response;
 use futures::future::BoxFuture;
+use tsdb::budget::Budget;
+use tsdb::label::Labels;
 
 mod analysis;
 pub mod compress;
@@ -76,6 +78,12 @@ impl Call {
         }
     }
 
+    /// Memory for this request.
+    fn budget(&self) -> Budget {
+        let most = self.server.settings.request_bytes_max;
+        self.server.budget.child(self.path.clone(), most)
+    }
+
     /// An error of the evaluator; what is wrong with the expression is the fault of a parameter.
     fn blamed(&self, error: Error) -> Problem {
         let problem = Problem::from(error);
@@ -96,6 +104,14 @@ fn text_header<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> &'h str
         .get(name)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("")
+}
+
+/// Memory that the labels of a series take, about.
+fn size_bytes(labels: &Labels) -> u64 {
+    let sizes = labels
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 48);
+    sizes.sum::<usize>() as u64
 }
 
 type Handled = BoxFuture<'static, Result<Reply, Problem>>;

@@ -21,6 +21,6 @@ pub(super) async fn ready(call: Call) -> Result<Reply, Problem> {
 
 pub(super) async fn metrics(call: Call) -> Result<Reply, Problem> {
     const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let text = call.server.metrics.text();
+    let text = call.server.metrics.text(&call.server.settings.memory);
     Ok(Reply::new(200, OPENMETRICS, text))
 }

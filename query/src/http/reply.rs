@@ -15,6 +15,7 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use futures::stream::{self, BoxStream, StreamExt};
+use tsdb::budget::Reservation;
 
 use super::compress::{Coding, Encoder};
 use super::dialect::Dialect;
@@ -32,6 +33,55 @@ pub const TEXT: &str = "text/plain; charset=utf-8";
 pub trait Rows: Send {
     /// Appends the next row; false where there was none left.
     fn write(&mut self, out: &mut Vec<u8>) -> bool;
+}
+
+/// Data that is a list, written item by item; what an item held is free once it is written.
+pub struct List<I: Iterator> {
+    items: I,
+    write: fn(&mut Vec<u8>, &I::Item),
+    count: usize,
+    warnings: Vec<String>,
+    _held: Reservation,
+}
+
+impl<I: Iterator + Send + 'static> List<I> {
+    /// The list as an answer with its warnings; what is counted for it stays counted until it is sent.
+    pub fn reply(
+        items: I,
+        write: fn(&mut Vec<u8>, &I::Item),
+        (warnings, held): (Vec<String>, Reservation),
+    ) -> Reply {
+        let mut reply = Reply::new(200, JSON, Vec::new());
+        reply.is_partial = !warnings.is_empty();
+        reply.content = Content::Rows(Box::new(Self {
+            items,
+            write,
+            count: 0,
+            warnings,
+            _held: held,
+        }));
+        reply
+    }
+}
+
+impl<I: Iterator + Send> Rows for List<I> {
+    fn write(&mut self, out: &mut Vec<u8>) -> bool {
+        if self.count == 0 {
+            out.extend_from_slice(ENVELOPE);
+            out.push(b'[');
+        }
+        let Some(item) = self.items.next() else {
+            out.push(b']');
+            close(out, &self.warnings, &[]);
+            return false;
+        };
+        if self.count > 0 {
+            out.push(b',');
+        }
+        self.count += 1;
+        (self.write)(out, &item);
+        true
+    }
 }
 
 /// A body.

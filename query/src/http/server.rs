@@ -107,8 +107,14 @@ pub struct Settings {
     pub auto_downsampling: bool,
     /// Coarsest resolution of instant queries that leave it to us, milliseconds.
     pub instant_max_resolution: i64,
+    /// How far back requests for labels and series look that name no start, milliseconds; 0 for all the way.
+    pub metadata_range: i64,
     /// Labels that federated series carry besides their own.
     pub external_labels: Labels,
+    /// Memory of the process, which requests take theirs of.
+    pub memory: Budget,
+    /// Memory of one request that is no query, in bytes.
+    pub request_bytes_max: u64,
     /// Most samples of one remote read.
     pub read_samples_max: u64,
     /// Most remote reads at a time.
@@ -161,7 +167,10 @@ impl Default for Settings {
             replica_labels: Vec::new(),
             auto_downsampling: false,
             instant_max_resolution: 0,
+            metadata_range: 0,
             external_labels: Labels::default(),
+            memory: Budget::new("process", 4 << 30),
+            request_bytes_max: 1 << 30,
             read_samples_max: 50_000_000,
             reads_max: 10,
             disable_cors: false,
@@ -209,7 +218,7 @@ impl Server {
             evaluator,
             sources,
             companions,
-            budget: Budget::unlimited("requests"),
+            budget: settings.memory.child("requests", u64::MAX),
             clock,
             metrics: Metrics::new(&settings.build),
             is_ready: AtomicBool::new(true),

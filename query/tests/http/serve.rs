@@ -48,21 +48,24 @@ impl Parts {
         }
     }
 
-    pub(crate) fn server(self) -> Arc<http::Server> {
+    pub(crate) fn server(mut self) -> Arc<http::Server> {
+        self.config.memory = self.settings.memory.clone();
         let sources: Arc<dyn Sources> = Arc::new(self.sources);
         let storage = SourceStorage {
             sources: Arc::clone(&sources),
             replica_labels: self.settings.replica_labels.clone(),
         };
         let engine = Engine::new(self.config, Arc::new(storage)).unwrap();
+        let metrics = engine.clone();
         let clock = Arc::new(Stopped(self.now));
-        let server = http::Server::new(
+        let mut server = http::Server::new(
             Arc::new(engine),
             sources,
             self.companions,
             clock,
             self.settings,
         );
+        metrics.metrics().register(server.metrics.registry());
         Arc::new(server)
     }
 
@@ -115,6 +118,24 @@ pub(crate) fn write_block(dir: &Path, series: &SeriesMap) -> PathBuf {
     };
     let (path, _) = builder.finish(meta, true).unwrap().unwrap();
     path
+}
+
+/// An hour of `requests_total`, which counts one a second from 1700000000 on: of instances `i0`, `i1`, … of jobs `a` and
+/// `b` in turn.
+pub(crate) fn counters(instances: usize) -> SeriesMap {
+    const START: i64 = 1_700_000_000_000;
+    let counter = |at: usize| {
+        let instance = format!("i{at}");
+        let labels = Labels::from_pairs([
+            ("__name__", "requests_total"),
+            ("instance", instance.as_str()),
+            ("job", if at.is_multiple_of(2) { "a" } else { "b" }),
+        ]);
+        let samples =
+            (0..=720_i32).map(|n| Sample::float(START + i64::from(n) * 5_000, f64::from(n) * 5.0));
+        (labels, samples.collect())
+    };
+    (0..instances).map(counter).collect()
 }
 
 pub(crate) fn open_block(path: &Path) -> Arc<dyn SeriesSource> {

@@ -20,7 +20,7 @@ use super::reader::Block;
 use crate::budget::{Budget, Reservation};
 use crate::chunk::aggregate::{Aggregate, AggregateView};
 use crate::chunk::{self, Encoding};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, ResultExt as _};
 use crate::id::SeriesRef;
 use crate::index::ChunkMeta;
 use crate::index::reader::IndexReader;
@@ -97,11 +97,13 @@ impl SeriesSource for BlockSource {
         let (opened, request) = (Arc::clone(&self.0), request.clone());
         let budget = budget.clone();
         async move {
-            let start = move || Selection::start(opened, request, budget);
+            let name = self.0.info.name.clone();
+            let start = move || Selection::start(opened, request, budget).at(|| name);
             let selection = on_blocking_thread(start).await?;
             let batches = stream::try_unfold(selection, |mut selection| async move {
                 on_blocking_thread(move || {
-                    let batch = selection.next_batch()?;
+                    let batch = selection.next_batch();
+                    let batch = batch.at(|| selection.opened.info.name.clone())?;
                     Ok(batch.map(|batch| (batch, selection)))
                 })
                 .await
@@ -117,7 +119,8 @@ impl SeriesSource for BlockSource {
         _budget: &'a Budget,
     ) -> BoxFuture<'a, Result<Names>> {
         let (opened, request) = (Arc::clone(&self.0), request.clone());
-        on_blocking_thread(move || opened.label_names(&request)).boxed()
+        on_blocking_thread(move || opened.label_names(&request).at(|| opened.info.name.clone()))
+            .boxed()
     }
 
     fn label_values<'a>(
@@ -126,7 +129,12 @@ impl SeriesSource for BlockSource {
         _budget: &'a Budget,
     ) -> BoxFuture<'a, Result<Names>> {
         let (opened, request) = (Arc::clone(&self.0), request.clone());
-        on_blocking_thread(move || opened.label_values(&request)).boxed()
+        on_blocking_thread(move || {
+            opened
+                .label_values(&request)
+                .at(|| opened.info.name.clone())
+        })
+        .boxed()
     }
 }
 
@@ -347,7 +355,8 @@ impl Selection {
             }
             let mut chunks = Vec::new();
             if self.request.with_chunks {
-                chunks = self.opened.chunks(series, &entry.chunks, &self.request)?;
+                let found = self.opened.chunks(series, &entry.chunks, &self.request);
+                chunks = found.at(|| format!("series {labels}"))?;
             }
             batch.push(&labels, chunks);
             self.left -= 1;

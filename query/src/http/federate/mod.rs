@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::header::{self, HeaderValue};
+use tsdb::budget::Reservation;
 use tsdb::label::{Labels, METRIC_NAME};
 use tsdb::matcher::Matcher;
 use tsdb::sample::Sample;
@@ -26,6 +27,9 @@ mod text;
 /// Series by name.
 type Newest = BTreeMap<(String, Labels), Sample>;
 
+/// Memory that a sample and its line take besides the labels, about.
+const SAMPLE_BYTES: u64 = 256;
+
 pub(super) async fn answer(call: Call) -> Result<Reply, Problem> {
     let selectors = match call.params().selectors(Blame::Bare) {
         Ok(selectors) => selectors,
@@ -36,9 +40,11 @@ pub(super) async fn answer(call: Call) -> Result<Reply, Problem> {
             )));
         }
     };
+    let budget = call.budget();
+    let mut held = budget.reserve(0)?;
     let mut newest = Newest::new();
     for matchers in selectors {
-        add(&call, matchers, &mut newest).await?;
+        add(&call, matchers, (&mut newest, &mut held)).await?;
     }
     let form = negotiate::choose(call.header(header::ACCEPT));
     let page = Page {
@@ -90,7 +96,11 @@ fn shared(external: &Labels) -> Labels {
     shared
 }
 
-async fn add(call: &Call, matchers: Vec<Matcher>, newest: &mut Newest) -> Result<(), Problem> {
+async fn add(
+    call: &Call,
+    matchers: Vec<Matcher>,
+    (newest, held): (&mut Newest, &mut Reservation),
+) -> Result<(), Problem> {
     let settings = &call.server.settings;
     let now = call.server.now();
     let times = Interval {
@@ -100,7 +110,7 @@ async fn add(call: &Call, matchers: Vec<Matcher>, newest: &mut Newest) -> Result
     let mut select = Select::new(matchers, times);
     select.without_labels.clone_from(&settings.replica_labels);
     let sources = call.server.sources.current();
-    let mut gather = Gather::start(&sources, &select, &call.server.budget).await?;
+    let mut gather = Gather::start(&sources, &select, &call.budget()).await?;
     while let Some(series) = gather.next().await? {
         let samples = samples::within(&series.chunks, times)?;
         // A series whose newest sample says that it is gone, is.
@@ -109,6 +119,8 @@ async fn add(call: &Call, matchers: Vec<Matcher>, newest: &mut Newest) -> Result
             .next_back()
             .filter(|last| !last.is_stale())
         {
+            // Once as labels, once as a line.
+            held.grow(2 * super::size_bytes(&series.labels) + SAMPLE_BYTES)?;
             let name = series.labels.get(METRIC_NAME).to_owned();
             newest.insert((name, series.labels), last);
         }

@@ -84,12 +84,15 @@ async fn sampled(call: &Call, queries: Vec<Query>) -> Result<Reply, Problem> {
     let sources = call.server.sources.current();
     let most = call.server.settings.read_samples_max;
     let mut left = most;
+    let budget = call.budget();
+    // Of the answer as it is, and packed.
+    let mut held = budget.reserve(0)?;
     let mut response = Vec::new();
     for query in &queries {
         let mut result = Vec::new();
         if !query.matchers.is_empty() {
             let select = select(query);
-            let mut gather = Gather::start(&sources, &select, &call.server.budget).await?;
+            let mut gather = Gather::start(&sources, &select, &budget).await?;
             while let Some(series) = gather.next().await? {
                 let samples = samples::within(&series.chunks, query.times)?;
                 let Some(rest) = left.checked_sub(samples.len() as u64) else {
@@ -100,7 +103,9 @@ async fn sampled(call: &Call, queries: Vec<Query>) -> Result<Reply, Problem> {
                 };
                 left = rest;
                 if !samples.is_empty() {
+                    let before = result.len();
                     message::series(&mut result, &series.labels, &samples);
+                    held.grow(2 * (result.len() - before) as u64)?;
                 }
             }
         }
@@ -131,7 +136,7 @@ struct Frames {
 fn streamed(call: &Call, queries: Vec<Query>, permit: OwnedSemaphorePermit) -> Reply {
     let frames = Frames {
         sources: call.server.sources.current(),
-        budget: call.server.budget.clone(),
+        budget: call.budget(),
         queries: (0..).zip(queries).collect(),
         current: None,
         ready: VecDeque::new(),
