@@ -149,6 +149,66 @@ fn a_block_that_is_not_there_is_a_failure_and_named_once() {
     }
 }
 
+/// A block of one target in `dir`.
+fn generated(dir: &Path) -> String {
+    let line = format!(
+        "block generate --targets=1 --blocks=1 --out {}",
+        dir.display()
+    );
+    let block = String::from_utf8(check_exit(&line, 0).stdout).unwrap();
+    block.trim().to_owned()
+}
+
+#[test]
+fn an_index_header_is_written_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let block = generated(dir.path());
+    let out = dir.path().join("header");
+    check_exit(
+        &format!("block index-header --out {} {block}", out.display()),
+        0,
+    );
+    let header = fs::read(&out).unwrap();
+    assert_eq!(header[..4], [0xBA, 0xAA, 0xD7, 0x92]);
+    assert!((header.len() as u64) < fs::metadata(format!("{block}/index")).unwrap().len());
+    check_exit(
+        &format!("block index-header --out {} /no/where", out.display()),
+        1,
+    );
+    assert_eq!(
+        fs::read(&out).unwrap(),
+        header,
+        "a failure left the old one alone"
+    );
+}
+
+#[test]
+fn a_repair_is_refused_with_what_to_do_instead() {
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = format!(
+        "--objstore.config={{type: FILESYSTEM, config: {{directory: {}}}}}",
+        dir.path().display()
+    );
+    let output = stratal(["bucket", "verify", "--repair", &yaml]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("stratal bucket mark"), "{errors}");
+}
+
+#[test]
+fn any_number_of_threads_prints_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let block = generated(dir.path());
+    for tool in ["dump", "verify"] {
+        let run = |threads: usize| {
+            let line = format!("block {tool} --threads={threads} {block}");
+            check_exit(&line, 0).stdout
+        };
+        assert!(run(1) == run(3), "{tool}");
+        check_exit(&format!("block {tool} --threads=0 {block}"), 2);
+    }
+}
+
 #[test]
 fn a_misspelt_command_gets_a_suggestion() {
     let output = check_exit("completion bash", 2);

@@ -2,16 +2,18 @@
 # Our compaction and downsampling beside Prometheus' own, on generated data: first whether the results are equal, then who
 # needed what.
 #
-#   benches/peers/run.sh [--quick] [--full] [--save] [SET...]      SET: A A-H A-V M H V D, with --full also C C-card
+#   benches/peers/run.sh [--quick] [--full] [--save] [SET...]      SET: A A-H A-V M H V D T, with --full also C C-card
 #   benches/peers/run.sh --axes [--save] [AXIS...]                 AXIS: series samples blocks churn overlap labels threads
 #
 # --quick gives Prometheus one run instead of five. --save writes docs/performance.csv and its picture. --axes varies one
-# property of the data at a time, without Prometheus; with --save into docs/performance-axes.csv. STRATAL and PROMETHEUS name the binaries, TMPDIR where the data goes: /dev/shm if nothing else is said, because a disk would be what
-# is measured. CPU is user and system time; ours is that of the whole process, Prometheus' the difference of its
+# property of the data at a time, without Prometheus; with --save into docs/performance-axes.csv. STRATAL, PROMETHEUS and
+# PROMTOOL name the binaries, TMPDIR where the data goes: /dev/shm if nothing else is said, because a disk would be what is
+# measured. CPU is user and system time; ours is that of the whole process, Prometheus' the difference of its
 # process_cpu_seconds_total around the compaction. RSS is the peak. Nothing here fails because something was slow.
 [ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
 . "$(dirname "$0")/../../tests/live/lib.sh"
 . "$(dirname "$0")/../../tests/live/equal.sh"
+. "$(dirname "$0")/tools.sh"
 cd "$(dirname "$0")/../.."
 
 OUR_RUNS=5
@@ -32,7 +34,7 @@ done
 if [ "${#sets[@]}" = 0 ] && [ -n "$axes" ]; then
     sets=(series samples blocks churn overlap labels threads)
 elif [ "${#sets[@]}" = 0 ]; then
-    sets=(A A-H A-V M H V D ${full:+C C-card})
+    sets=(A A-H A-V M H V D T ${full:+C C-card})
 fi
 for gnu_time in /usr/bin/time gtime ""; do ! command -v "${gnu_time:-true}" >/dev/null || break; done
 [ -n "$gnu_time" ] || fail "GNU time is needed (Debian package 'time')"
@@ -335,6 +337,7 @@ for set in "${sets[@]}"; do
     V) vertical V 10 --targets 50 --interval 15s ;;
     D) downsampled D --targets 5 --interval 15s ;;
     C) downsampled C --targets 943 --interval 15s ;;
+    T) tools T ;;
     C-card) cardinality C-card 5000000 ;;
     *) fail "unknown set $set" ;;
     esac

@@ -47,6 +47,22 @@ pub(crate) enum BlockCommand {
     Generate(GenerateFlags),
 }
 
+/// How many cores a tool may take.
+#[derive(Debug, Args)]
+pub(crate) struct ThreadFlags {
+    /// Threads to use; without it as many as there are cores.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+impl ThreadFlags {
+    /// How many that is.
+    pub(crate) fn count(&self) -> usize {
+        let all = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.threads.unwrap_or_else(all).get()
+    }
+}
+
 /// Flags of `digest`.
 #[derive(Debug, Args)]
 pub(crate) struct DigestFlags {
@@ -81,20 +97,12 @@ pub(crate) struct CompactBlocksFlags {
 /// What a job may take of the machine.
 #[derive(Debug, Args)]
 pub(crate) struct WorkFlags {
-    /// Threads to use; without it as many as there are cores.
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<NonZeroUsize>,
+    /// How many threads.
+    #[command(flatten)]
+    pub(crate) threads: ThreadFlags,
     /// Most memory to hold, or `auto`: a quarter of what the machine or its control group has.
     #[arg(long, value_name = "BYTES", default_value = "auto", value_parser = memory::parse)]
     pub(crate) memory_limit: MemoryLimit,
-}
-
-impl WorkFlags {
-    /// How many threads that is.
-    pub(crate) fn threads(&self) -> usize {
-        let all = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        self.threads.unwrap_or_else(all).get()
-    }
 }
 
 /// How replicas become one.
@@ -152,6 +160,9 @@ pub(crate) struct IndexHeaderFlags {
 /// Flags of `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyBlocksFlags {
+    /// How many threads.
+    #[command(flatten)]
+    pub(crate) threads: ThreadFlags,
     /// Block directories.
     #[arg(value_name = "BLOCK", required = true)]
     pub(crate) blocks: Vec<PathBuf>,
@@ -180,6 +191,9 @@ pub(crate) struct DumpFlags {
     /// Last time.
     #[arg(long, value_name = "TIME", value_parser = value::millis_or_rfc3339, allow_hyphen_values = true)]
     pub(crate) max_time: Option<Millis>,
+    /// How many threads.
+    #[command(flatten)]
+    pub(crate) threads: ThreadFlags,
     /// Block directory.
     #[arg(value_name = "BLOCK")]
     pub(crate) block: PathBuf,

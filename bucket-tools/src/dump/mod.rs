@@ -8,7 +8,8 @@
 //!
 //! Series in label order, samples in order of time, without what tombstones delete. A series of a downsampled block is
 //! printed once per aggregate, under one more label ([`AGGREGATE`]). Many series are turned into text side by side, a round at
-//! a time, and written in order. One series is in [`series`], the text of values in [`value`].
+//! a time, and written in order; each round writes into the memory of the one before, because fresh pages cost as much as the
+//! text. One series is in [`series`], the text of values in [`value`].
 
 mod series;
 mod value;
@@ -32,11 +33,11 @@ use crate::error::Result;
 /// Label that tells the aggregates of a downsampled series apart: count, sum, min, max, counter.
 pub const AGGREGATE: &str = "__aggregate__";
 
-/// Chunks turned into text before any of it is written, of one series at least: about 50 MB of text.
-const ROUND_CHUNKS: usize = 4096;
+/// Chunks turned into text before any of it is written, of one series at least: about 8 MB of text.
+const ROUND_CHUNKS: usize = 512;
 
-/// Series whose text is written in one piece: about a mebibyte of full chunks.
-const PIECE_SERIES: usize = 16;
+/// Series whose text is written in one piece: about half a mebibyte of full chunks.
+const PIECE_SERIES: usize = 8;
 
 /// What to print.
 #[derive(Debug)]
@@ -72,18 +73,18 @@ pub fn run(dir: &Path, options: &Options, out: &mut dyn Write) -> Result<()> {
         block: &block,
         times: options.times,
     };
-    let (mut round, mut chunks) = (Vec::new(), 0);
+    let (mut round, mut chunks, mut texts) = (Vec::new(), 0, Vec::new());
     for series in selected(&index, &options.selectors).at(place)? {
         let entry = index.series(series).at(place)?;
         chunks += entry.chunks.len();
         round.push((series, entry));
         if chunks >= ROUND_CHUNKS {
-            source.print(&round, out)?;
+            source.print(&round, &mut texts, out)?;
             round.clear();
             chunks = 0;
         }
     }
-    source.print(&round, out)
+    source.print(&round, &mut texts, out)
 }
 
 /// The series that any of the selectors selects, in label order.
@@ -112,16 +113,24 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Writes the text of one round, up to the first series that cannot be read.
-    fn print(&self, round: &[(SeriesRef, SeriesEntry)], out: &mut dyn Write) -> Result<()> {
-        let pieces = round.par_chunks(PIECE_SERIES).map(|piece| {
-            let mut printer = series::Printer::new(self);
+    /// Writes the text of one round, up to the first series that cannot be read; `texts` is memory that is used again.
+    fn print(
+        &self,
+        round: &[(SeriesRef, SeriesEntry)],
+        texts: &mut Vec<Vec<u8>>,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        texts.resize_with(round.len().div_ceil(PIECE_SERIES), Vec::new);
+        let pieces = texts.par_iter_mut().zip(round.par_chunks(PIECE_SERIES));
+        let done = pieces.map(|(text, piece)| {
+            text.clear();
+            let mut printer = series::Printer::new(self, text);
             let mut each = piece.iter();
-            let done = each.try_for_each(|(series, entry)| printer.series(*series, entry));
-            (printer.text, done)
+            each.try_for_each(|(series, entry)| printer.series(*series, entry))
         });
-        for (text, done) in pieces.collect::<Vec<_>>() {
-            out.write_all(&text)?;
+        let done: Vec<Result<()>> = done.collect();
+        for (text, done) in texts.iter().zip(done) {
+            out.write_all(text)?;
             done?;
         }
         Ok(())

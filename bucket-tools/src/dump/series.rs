@@ -23,17 +23,18 @@ use crate::error::{Error, Result};
 /// The text of some series, and what is used again from one to the next.
 pub(super) struct Printer<'a> {
     source: &'a Source<'a>,
-    pub(super) text: Vec<u8>,
+    text: &'a mut Vec<u8>,
     ts: Vec<i64>,
     vs: Vec<f64>,
     samples: Vec<Sample>,
 }
 
 impl<'a> Printer<'a> {
-    pub(super) fn new(source: &'a Source<'a>) -> Self {
+    /// Appends to `text`.
+    pub(super) fn new(source: &'a Source<'a>, text: &'a mut Vec<u8>) -> Self {
         Self {
             source,
-            text: Vec::new(),
+            text,
             ts: Vec::new(),
             vs: Vec::new(),
             samples: Vec::new(),
@@ -128,7 +129,7 @@ impl<'a> Printer<'a> {
         chunk::decode(chunk, &mut self.samples)?;
         for sample in self.samples.iter().filter(|sample| wanted.takes(sample.t)) {
             self.text.extend_from_slice(labels.as_bytes());
-            value::put(&mut self.text, &sample.value);
+            value::put(self.text, &sample.value);
             writeln!(self.text, " {}", sample.t).expect("a vector takes all");
         }
         Ok(())

@@ -31,7 +31,7 @@ pub(super) fn run(flags: &CompactBlocksFlags) -> anyhow::Result<Outcome> {
             None => MergeFunc::OneToOne,
         },
         segment_bytes: flags.segment_size,
-        threads: flags.work.threads(),
+        threads: flags.work.threads.count(),
         with_tombstones: thanos.is_none(),
         budget: flags.work.memory_limit.budget(),
     };

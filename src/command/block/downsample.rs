@@ -24,7 +24,7 @@ pub(super) fn run(flags: &DownsampleBlockFlags) -> anyhow::Result<Outcome> {
         .into_iter()
         .map(target)
         .collect();
-    let (threads, budget) = (flags.work.threads(), flags.work.memory_limit.budget());
+    let (threads, budget) = (flags.work.threads.count(), flags.work.memory_limit.budget());
     let made = block::downsample(source, out, &targets, threads, &budget)?;
     for block in made {
         let line = block.map_or_else(

@@ -10,13 +10,16 @@ use super::Outcome;
 use crate::cli::block::ImportFlags;
 use crate::{clock, output};
 
+/// Bytes of text read at once.
+const READ_BYTES: usize = 1 << 16;
+
 /// Imports and prints the new blocks in the order of time.
 pub(super) fn run(flags: &ImportFlags) -> anyhow::Result<Outcome> {
     let path = &flags.openmetrics;
     // Opened once more for each pass over the text; a missing file is found before anything is written.
     let mut open = || {
         let file = File::open(path).map_err(|error| tsdb::Error::io("open", path, error));
-        file.map(BufReader::new)
+        file.map(|file| BufReader::with_capacity(READ_BYTES, file))
     };
     drop(open()?);
     let options = ImportOptions {

@@ -3,7 +3,7 @@
 use bucket_tools::{analyze, dump};
 use tsdb::time::{Interval, Millis};
 
-use super::Outcome;
+use super::{Outcome, threads};
 use crate::cli::block::{AnalyzeFlags, DumpFlags};
 use crate::output;
 
@@ -23,6 +23,7 @@ pub(super) fn dump(flags: &DumpFlags) -> anyhow::Result<Outcome> {
             flags.max_time.unwrap_or(Millis::MAX),
         ),
     };
+    threads::start(&flags.threads)?;
     output::stdout(|out| Ok(dump::run(&flags.block, &options, out)?))?;
     Ok(Outcome::Done)
 }

@@ -9,6 +9,7 @@ mod generate;
 mod import;
 mod index_header;
 mod look;
+mod threads;
 mod verify;
 
 use super::{Outcome, Usage};

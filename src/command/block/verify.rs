@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tsdb::block::check;
 
-use super::Outcome;
+use super::{Outcome, threads};
 use crate::cli::block::VerifyBlocksFlags;
 use crate::output;
 
@@ -16,6 +16,7 @@ pub(super) fn run(flags: &VerifyBlocksFlags) -> anyhow::Result<Outcome> {
     for dir in &flags.blocks {
         fs::read_dir(dir).map_err(|error| tsdb::Error::io("open", dir, error))?;
     }
+    threads::start(&flags.threads)?;
     let mut outcome = Outcome::Done;
     output::stdout(|out| {
         for dir in &flags.blocks {

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
 use super::build::{self, BlockBuilder};
 use super::generated::chunks;
 use crate::error::{Error, Result};
@@ -34,8 +37,41 @@ pub struct ImportOptions {
     pub samples_max: usize,
 }
 
-/// The samples of one block, by series.
-type Samples = BTreeMap<Labels, (Vec<i64>, Vec<f64>)>;
+/// Times and values of one series.
+type Column = (Vec<i64>, Vec<f64>);
+
+/// The samples of one block.
+#[derive(Default)]
+struct Samples {
+    /// Column by the text that names a series, which is understood once; several texts may name one series.
+    texts: HashMap<String, usize, RandomState>,
+    series: BTreeMap<Labels, usize>,
+    columns: Vec<Column>,
+}
+
+impl Samples {
+    /// The column of the series that `text` names; `labels` understands a new text, or says in words why not.
+    fn column(
+        &mut self,
+        text: &str,
+        labels: impl FnOnce() -> Result<Labels, String>,
+    ) -> Result<usize, String> {
+        if let Some(known) = self.texts.get(text) {
+            return Ok(*known);
+        }
+        let column = *self.series.entry(labels()?).or_insert(self.columns.len());
+        if column == self.columns.len() {
+            self.columns.push(Column::default());
+        }
+        self.texts.insert(text.to_owned(), column);
+        Ok(column)
+    }
+
+    /// How many there are.
+    fn count(&self) -> usize {
+        self.columns.iter().map(|(ts, _)| ts.len()).sum()
+    }
+}
 
 /// Writes the blocks of a text into `parent`, in the order of time. `text` opens it anew for each pass, `id` names blocks.
 ///
@@ -71,43 +107,29 @@ fn collect<R: BufRead>(
     let mut reader = Reader::new(text);
     let mut blocks: BTreeMap<i64, Samples> = BTreeMap::new();
     let (mut held, mut end) = (0_usize, None);
-    // Successive lines mostly name the same series.
-    let mut last: Option<(String, Labels)> = None;
     while let Some(row) = reader.next_row()? {
         let number = row.t.div_euclid(options.block_duration.0);
         if number < first || end.is_some_and(|end| number >= end) {
             continue;
         }
-        let labels = match &last {
-            Some((series, labels)) if series == row.series => labels.clone(),
-            _ => {
-                let (series, labels) = (row.series.to_owned(), row.labels());
-                let (t, v) = (row.t, row.v);
-                let labels = labels.map_err(|why| reader.refuse(&why))?;
-                let labels = with(labels, &options.labels);
-                last = Some((series, labels.clone()));
-                push(&mut blocks, number, labels, t, v);
-                held += 1;
-                continue;
-            }
-        };
-        push(&mut blocks, number, labels, row.t, row.v);
+        let samples = blocks.entry(number).or_default();
+        let (t, v) = (row.t, row.v);
+        let labels = || Ok(with(row.labels()?, &options.labels));
+        let column = samples.column(row.series, labels);
+        let column = column.map_err(|why| reader.refuse(&why))?;
+        let (ts, vs) = &mut samples.columns[column];
+        ts.push(t);
+        vs.push(v);
         held += 1;
         while held > options.samples_max && blocks.len() > 1 {
             let Some((number, samples)) = blocks.pop_last() else {
                 break;
             };
-            held -= samples.values().map(|(ts, _)| ts.len()).sum::<usize>();
+            held -= samples.count();
             end = Some(number);
         }
     }
     Ok((blocks, end))
-}
-
-fn push(blocks: &mut BTreeMap<i64, Samples>, number: i64, labels: Labels, t: i64, v: f64) {
-    let (ts, vs) = blocks.entry(number).or_default().entry(labels).or_default();
-    ts.push(t);
-    vs.push(v);
 }
 
 fn with(mut labels: Labels, more: &[(String, String)]) -> Labels {
@@ -117,12 +139,13 @@ fn with(mut labels: Labels, more: &[(String, String)]) -> Labels {
     labels
 }
 
-fn write(samples: Samples, parent: &Path, id: BlockId) -> Result<Option<(PathBuf, BlockMeta)>> {
-    let names = samples.keys().flat_map(Labels::iter);
+fn write(mut samples: Samples, parent: &Path, id: BlockId) -> Result<Option<(PathBuf, BlockMeta)>> {
+    let names = samples.series.keys().flat_map(Labels::iter);
     let symbols = build::symbol_table(names.flat_map(|(name, value)| [name, value]))?;
     let mut builder = BlockBuilder::create(parent, id, symbols, SIZE_DEFAULT)?;
     let (mut min, mut max) = (i64::MAX, i64::MIN);
-    for (labels, (ts, vs)) in samples {
+    for (labels, column) in samples.series {
+        let (ts, vs) = std::mem::take(&mut samples.columns[column]);
         let (ts, vs) = in_order(ts, vs).map_err(|t| {
             Error::Invalid(format!("{labels:?} has two samples at {t} that differ"))
         })?;

@@ -63,11 +63,22 @@ impl Row<'_> {
 /// # Errors
 /// The reason, in words.
 pub fn line(bytes: &[u8]) -> Result<Line<'_>> {
+    line_after(bytes, "")
+}
+
+/// The same; where the line names the series `last`, which was understood before, that is not looked at again.
+///
+/// # Errors
+/// The reason, in words.
+pub fn line_after<'a>(bytes: &'a [u8], last: &str) -> Result<Line<'a>> {
     let text = str::from_utf8(bytes).map_err(|error| format!("not UTF-8: {error}"))?;
     if let Some(comment) = text.strip_prefix('#') {
         return self::comment(comment);
     }
-    let len = walk_series(text, &mut |_, _| {})?;
+    let len = match text.strip_prefix(last) {
+        Some(rest) if !last.is_empty() && rest.starts_with(' ') => last.len(),
+        _ => walk_series(text, &mut |_, _| {})?,
+    };
     let (series, rest) = text.split_at(len);
     let (v, rest) = word(rest).ok_or("expected one space and a value after the series")?;
     let v = float(v)?;

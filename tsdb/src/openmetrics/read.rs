@@ -3,9 +3,9 @@
 //! Invariants: a line is at most [`LINE_BYTES_MAX`] long; nothing follows `# EOF`, and nothing but it may end the stream.
 //! Errors carry the number of their line.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read as _};
 
-use super::parse::{Line, Row, line};
+use super::parse::{Line, Row, line_after};
 use crate::error::{Error, Result};
 
 /// Longest line: far above any sensible series, far below what hurts.
@@ -16,6 +16,8 @@ pub const LINE_BYTES_MAX: usize = 1 << 20;
 pub struct Reader<R> {
     input: R,
     buffer: Vec<u8>,
+    /// Text of the last series: neighbours mostly name the same.
+    series: String,
     line: u64,
     ended: bool,
 }
@@ -26,6 +28,7 @@ impl<R: BufRead> Reader<R> {
         Self {
             input,
             buffer: Vec::new(),
+            series: String::new(),
             line: 0,
             ended: false,
         }
@@ -40,12 +43,16 @@ impl<R: BufRead> Reader<R> {
             if !self.read_line()? {
                 return Err(self.refuse("the text does not end with '# EOF'"));
             }
-            match line(&self.buffer).map_err(|why| self.refuse(&why))? {
+            match line_after(&self.buffer, &self.series).map_err(|why| self.refuse(&why))? {
                 Line::Meta => {}
                 Line::Eof => self.end()?,
                 Line::Row(row) => {
-                    let (len, t, v) = (row.series.len(), row.t, row.v);
-                    return self.row(len, t, v).map(Some);
+                    let (t, v) = (row.t, row.v);
+                    if row.series != self.series {
+                        row.series.clone_into(&mut self.series);
+                    }
+                    let series = &self.series;
+                    return Ok(Some(Row { series, t, v }));
                 }
             }
         }
@@ -64,13 +71,6 @@ impl<R: BufRead> Reader<R> {
         Error::Invalid(format!("line {}: {why}", self.line))
     }
 
-    /// The sample of the buffered line again: the first borrow of it cannot leave a loop that also refills the buffer.
-    fn row(&self, len: usize, t: i64, v: f64) -> Result<Row<'_>> {
-        let series = std::str::from_utf8(&self.buffer[..len]);
-        let series = series.map_err(|error| self.refuse(&error.to_string()))?;
-        Ok(Row { series, t, v })
-    }
-
     fn end(&mut self) -> Result<()> {
         self.ended = true;
         if self.read_line()? {
@@ -82,29 +82,19 @@ impl<R: BufRead> Reader<R> {
     /// Reads a line without its line feed; false at the end.
     fn read_line(&mut self) -> Result<bool> {
         self.buffer.clear();
-        let io = |source| Error::Io {
+        let mut rest = self.input.by_ref().take(LINE_BYTES_MAX as u64 + 1);
+        let read = rest.read_until(b'\n', &mut self.buffer);
+        let read = read.map_err(|source| Error::Io {
             action: "read",
             source,
-        };
-        loop {
-            let piece = self.input.fill_buf().map_err(io)?;
-            if piece.is_empty() {
-                self.line += u64::from(!self.buffer.is_empty());
-                return Ok(!self.buffer.is_empty());
-            }
-            let end = piece.iter().position(|byte| *byte == b'\n');
-            let taken = end.unwrap_or(piece.len());
-            if self.buffer.len() + taken > LINE_BYTES_MAX {
-                self.line += 1;
-                return Err(self.refuse("longer than 1 MiB"));
-            }
-            self.buffer.extend_from_slice(&piece[..taken]);
-            self.input.consume(taken + usize::from(end.is_some()));
-            if end.is_some() {
-                self.line += 1;
-                return Ok(true);
-            }
+        })?;
+        self.line += u64::from(read > 0);
+        if self.buffer.last() == Some(&b'\n') {
+            self.buffer.pop();
+        } else if read > LINE_BYTES_MAX {
+            return Err(self.refuse("longer than 1 MiB"));
         }
+        Ok(read > 0)
     }
 }
 
@@ -127,6 +117,15 @@ mod tests {
         let want = [("up".to_owned(), 1000, 1.0), ("up".to_owned(), 2000, 0.0)];
         assert_eq!(rows(text).unwrap(), want);
         assert_eq!(rows(&format!("{text}\n")).unwrap(), want);
+    }
+
+    #[test]
+    fn a_series_is_known_again_only_where_all_of_it_is_there() {
+        let text = "a{b=\"1\"} 1 1\na{b=\"1\"} 2 2\na 3 3\na 4 4\nab 5 5\na{b=\"1\"} 6 6\n# EOF";
+        let names: Vec<String> = rows(text).unwrap().into_iter().map(|row| row.0).collect();
+        let long = "a{b=\"1\"}";
+        assert_eq!(names, [long, long, "a", "a", "ab", long]);
+        assert!(rows("a 1 1\na{} x 2\n# EOF").is_err());
     }
 
     #[test]
