@@ -190,13 +190,28 @@ fn select(candidates: &mut Vec<(usize, f64, &Head)>, op: AggregateOp, count: f64
                 share >= 1.0 + ratio
             }
         }),
-        AggregateOp::Topk => candidates.sort_by(|a, b| by_nan(a.1, b.1).then(ranked(b.1, a.1))),
-        AggregateOp::Bottomk => candidates.sort_by(|a, b| by_nan(a.1, b.1).then(ranked(a.1, b.1))),
-        _ => {}
+        AggregateOp::Topk | AggregateOp::Bottomk => {
+            let greatest = op == AggregateOp::Topk;
+            keep_first(candidates, count.max(0.0) as usize, |a, b| {
+                let order = if greatest {
+                    ranked(b.1, a.1)
+                } else {
+                    ranked(a.1, b.1)
+                };
+                by_nan(a.1, b.1).then(order).then(a.0.cmp(&b.0))
+            });
+        }
+        _ => candidates.truncate(count.max(0.0) as usize),
     }
-    if op != AggregateOp::LimitRatio {
-        candidates.truncate(count.max(0.0) as usize);
+}
+
+/// Leaves the first `count`, sorted, without sorting the others.
+fn keep_first<T>(all: &mut Vec<T>, count: usize, order: impl Fn(&T, &T) -> Ordering) {
+    if (1..all.len()).contains(&count) {
+        all.select_nth_unstable_by(count - 1, &order);
     }
+    all.truncate(count);
+    all.sort_unstable_by(order);
 }
 
 fn ranked(a: f64, b: f64) -> Ordering {

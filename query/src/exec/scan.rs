@@ -257,6 +257,24 @@ struct OneSeries<'a> {
     metric: &'a str,
 }
 
+/// As [`newest`], of a series of floats: one cursor will do.
+fn newest_float(columns: &Columns, grid: Grid, look: Look, out: &mut RowMut<'_>) {
+    let (t, v) = (columns.t.as_slice(), columns.v.as_slice());
+    let mut behind = 0;
+    for step in 0..grid.steps {
+        let end = look.end(grid, step);
+        while behind < t.len() && t[behind] <= end {
+            behind += 1;
+        }
+        let Some(at) = behind.checked_sub(1) else {
+            continue;
+        };
+        if t[at] > end.saturating_sub(look.range) && !tsdb::float::is_stale(v[at]) {
+            out.set(step, v[at]);
+        }
+    }
+}
+
 /// Writes the newest sample of each step's window, unless it marks the series as gone.
 fn newest(
     columns: &Columns,
@@ -265,6 +283,10 @@ fn newest(
     reads: Reads,
     out: &mut RowMut<'_>,
 ) -> Result<()> {
+    if columns.histograms.is_empty() && reads == Reads::Value {
+        newest_float(columns, grid, look, out);
+        return Ok(());
+    }
     each(columns, grid, look, |window| {
         let float = window.t.last().copied();
         let histogram = window.histograms.last();

@@ -21,6 +21,7 @@ pub mod order;
 pub mod over_time;
 pub mod rate;
 pub mod regression;
+mod sliding;
 pub mod time;
 mod x_rate;
 

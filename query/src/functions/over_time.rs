@@ -4,6 +4,7 @@
 //! series are not differences of running totals, because those cancel. Sums and means of histograms are those of `tsdb`.
 
 use super::native::{Total, told};
+use super::sliding::{Extreme, Sliding, is_long, is_summable};
 use super::{Entry, Name, window};
 use crate::annotation::{Annotation, HistogramOperation};
 use crate::error::Result;
@@ -14,8 +15,8 @@ pub(super) fn lookup(name: &str) -> Option<Entry> {
     let entry = match name {
         "sum_over_time" => window(|series| total(series, false))?,
         "avg_over_time" => window(|series| total(series, true))?,
-        "min_over_time" => window(|series| series.floats(|w| least(w.v)))?,
-        "max_over_time" => window(|series| series.floats(|w| greatest(w.v)))?,
+        "min_over_time" => window(|series| extreme::<true>(series, least))?,
+        "max_over_time" => window(|series| extreme::<false>(series, greatest))?,
         "stddev_over_time" => window(|series| series.floats(|w| variance(w.v).sqrt()))?,
         "stdvar_over_time" => window(|series| series.floats(|w| variance(w.v)))?,
         "quantile_over_time" => window(quantile_over_time)?,
@@ -77,11 +78,33 @@ impl Compensated {
     }
 }
 
+/// The least or the greatest of each window.
+fn extreme<const LEAST: bool>(series: &mut Series<'_, '_>, plain: fn(&[f64]) -> f64) -> Result<()> {
+    if !is_long(series) {
+        return series.floats(|window| plain(window.v));
+    }
+    let mut sliding = Sliding::<Extreme<LEAST>>::new(&series.columns.v);
+    series.floats(|window| {
+        let found = sliding.fold(window.first, window.v.len());
+        found.map_or(f64::NAN, |Extreme(value)| value)
+    })
+}
+
 /// The sum or the mean of each window, of floats or of histograms.
 fn total(series: &mut Series<'_, '_>, is_mean: bool) -> Result<()> {
+    let slides = is_long(series) && is_summable(&series.columns.v);
+    let mut sliding = slides.then(|| Sliding::<Compensated>::new(&series.columns.v));
     series.windows(|series, window| {
         if window.is_mixed() {
             series.note_metric(Annotation::MixedTypes);
+        } else if let Some(sum) = slid(&mut sliding, &window) {
+            let value = if is_mean {
+                let count = as_float(window.v.len());
+                sum.sum / count + sum.lost / count
+            } else {
+                sum.total()
+            };
+            series.out.set(window.step, value);
         } else if window.histograms.is_empty() {
             let value = if is_mean {
                 mean_of(&window)
@@ -94,6 +117,14 @@ fn total(series: &mut Series<'_, '_>, is_mean: bool) -> Result<()> {
         }
         Ok(())
     })
+}
+
+fn slid(
+    sliding: &mut Option<Sliding<'_, Compensated>>,
+    window: &Window<'_>,
+) -> Option<Compensated> {
+    let sliding = sliding.as_mut()?;
+    sliding.fold(window.first, window.v.len())
 }
 
 fn total_of_histograms(series: &mut Series<'_, '_>, window: Window<'_>, is_mean: bool) {
