@@ -10,18 +10,18 @@ use tsdb::block::reader::Block;
 use tsdb::block::{CHUNKS, INDEX, META};
 use tsdb::bucket::upload::segment_names;
 use tsdb::budget::Budget;
-use tsdb::codec::Window as _;
+use tsdb::codec::Window;
 use tsdb::error::{Error, Result, ResultExt as _};
 use tsdb::id::{BlockId, SymbolRef};
-use tsdb::index::series::SeriesEntry;
+use tsdb::index::series::{Pair, SeriesEntry};
 use tsdb::index::walk::SeriesWalk;
-use tsdb::index::{HEAD_SIZE, Version};
+use tsdb::index::{ChunkMeta, HEAD_SIZE, Version};
 use tsdb::merge::MergeFunc;
 use tsdb::merge::reread::reread;
 use tsdb::merge::tally::{self, Tally};
 use tsdb::meta::{BlockMeta, ThanosMeta};
 use tsdb::segment;
-use tsdb::time::{Interval, Millis, TimeRange};
+use tsdb::time::TimeRange;
 
 use crate::health::{Check, ChunkAt, Health};
 
@@ -57,16 +57,23 @@ pub struct Built {
 /// Where a file is missing or damaged.
 pub fn health(dir: &Path, range: TimeRange) -> Result<Health> {
     let block = Block::open(dir)?;
-    let at = || dir.join(INDEX).display().to_string();
-    let mut window = block.index_file().window(WINDOW_BYTES);
-    let version = window.fill(0, HEAD_SIZE).and_then(Version::decode).at(at)?;
-    let mut walk = SeriesWalk::open(window).at(at)?;
+    let window = block.index_file().window(WINDOW_BYTES);
+    index_health(window, range).at(|| dir.join(INDEX).display().to_string())
+}
+
+/// Looks at an index through a window.
+///
+/// # Errors
+/// Where it is damaged or cannot be read.
+pub fn index_health<W: Window>(mut window: W, range: TimeRange) -> Result<Health> {
+    let version = Version::decode(window.fill(0, HEAD_SIZE)?)?;
+    let mut walk = SeriesWalk::open(window)?;
     let mut look = Look::new(range);
     let mut entry = SeriesEntry::default();
-    while let Some(series) = walk.next(&mut entry).at(at)? {
-        look.at(version.series_offset(series), &entry).at(at)?;
+    while let Some(series) = walk.next(&mut entry)? {
+        look.at(version.series_offset(series), &entry.labels, &entry.chunks)?;
     }
-    Ok(look.check.finish())
+    Ok(look.finish())
 }
 
 /// The same for a block that was just made, all of which is read and compared with what its ranges amount to.
@@ -76,31 +83,43 @@ pub fn health(dir: &Path, range: TimeRange) -> Result<Health> {
 pub fn health_of_new(dir: &Path, range: TimeRange, ranges: &[Tally]) -> Result<Health> {
     let block = Block::open(dir)?;
     let mut look = Look::new(range);
-    reread(&block, ranges, |offset, entry| look.at(offset, entry))?;
-    Ok(look.check.finish())
+    reread(&block, ranges, |offset, entry| {
+        look.at(offset, &entry.labels, &entry.chunks)
+    })?;
+    Ok(look.finish())
 }
 
 /// A look at the entries of one index.
-struct Look {
+#[derive(Debug)]
+pub struct Look {
     check: Check<SymbolRef>,
     chunks: Vec<ChunkAt>,
 }
 
 impl Look {
-    fn new(range: TimeRange) -> Self {
+    /// Before the first entry of a block with this range.
+    #[must_use]
+    pub fn new(range: TimeRange) -> Self {
         Self {
             check: Check::new(range),
             chunks: Vec::new(),
         }
     }
 
-    fn at(&mut self, offset: u64, entry: &SeriesEntry) -> Result<()> {
+    /// Looks at the next entry, which lies at `offset`.
+    ///
+    /// # Errors
+    /// Corruption where series are not in order or have no labels.
+    pub fn at(&mut self, offset: u64, labels: &[Pair], chunks: &[ChunkMeta]) -> Result<()> {
         self.chunks.clear();
-        self.chunks.extend(entry.chunks.iter().map(|chunk| ChunkAt {
-            at: chunk.reference,
-            times: Interval::new(Millis(chunk.min), Millis(chunk.max)),
-        }));
-        self.check.series(offset, &entry.labels, &self.chunks)
+        self.chunks.extend(chunks.iter().map(ChunkAt::from));
+        self.check.series(offset, labels, &self.chunks)
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn finish(self) -> Health {
+        self.check.finish()
     }
 }
 

@@ -57,8 +57,8 @@ pub struct Compactor {
     pub metrics: Metrics,
     /// The wish to stop.
     pub stop: Stop,
-    /// Scratch space.
-    pub(crate) work_dir: WorkDir,
+    /// Scratch space, if blocks go through a disk.
+    pub(crate) scratch: Option<WorkDir>,
     /// What happened.
     pub(crate) journal: Journal,
     /// Blocks that this run does not compact although they carry no mark.
@@ -70,10 +70,10 @@ pub struct Compactor {
 }
 
 impl Compactor {
-    /// Locks the data directory in the name of `holder` and begins a run.
+    /// Locks the scratch space, if there is any, in the name of `holder` and begins a run.
     ///
     /// # Errors
-    /// Where the configuration cannot work, another process has the data directory, or the disk refuses.
+    /// Where the configuration cannot work, another process has the scratch space, or the disk refuses.
     pub fn begin(
         bucket: Bucket,
         config: Config,
@@ -88,8 +88,9 @@ impl Compactor {
         metrics
             .consistency_delay_seconds
             .set(config.consistency_delay.0 / 1000);
+        let scratch = config.scratch.as_deref();
         Ok(Self {
-            work_dir: WorkDir::open(&config.data_dir, holder)?,
+            scratch: scratch.map(|dir| WorkDir::open(dir, holder)).transpose()?,
             journal: Journal::begin(world.now()),
             bucket,
             config,
@@ -119,9 +120,13 @@ impl Compactor {
     }
 
     /// Sets scratch space aside for a job, until the result is dropped.
-    pub(crate) fn reserve(&self, need_bytes: u64) -> Result<Reservation<'_>> {
-        let free_bytes = self.world.free_bytes(self.work_dir.root())?;
-        self.work_dir.reserve(need_bytes, free_bytes)
+    pub(crate) fn reserve<'a>(
+        &self,
+        work_dir: &'a WorkDir,
+        need_bytes: u64,
+    ) -> Result<Reservation<'a>> {
+        let free_bytes = self.world.free_bytes(work_dir.root())?;
+        work_dir.reserve(need_bytes, free_bytes)
     }
 
     /// Marks a block for deletion.

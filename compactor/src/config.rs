@@ -20,8 +20,9 @@ use crate::retention::Retention;
     reason = "each is a flag of the command line"
 )]
 pub struct Config {
-    /// Scratch space; everything in it may be lost between runs.
-    pub data_dir: PathBuf,
+    /// Scratch space; everything in it may be lost between runs. None: blocks are read and written where they lie in the bucket,
+    /// and nothing is written to a disk.
+    pub scratch: Option<PathBuf>,
     /// Only blocks that reach into these times are looked at.
     pub times: Interval,
     /// Only blocks whose external labels these rules keep are looked at.
@@ -71,9 +72,9 @@ pub struct Config {
 impl Config {
     /// The defaults, with this scratch space.
     #[must_use]
-    pub fn new(data_dir: PathBuf) -> Self {
+    pub fn new(scratch: PathBuf) -> Self {
         Self {
-            data_dir,
+            scratch: Some(scratch),
             times: Interval::ALL,
             shard: Relabel::default(),
             consistency_delay: Millis(30 * 60 * 1000),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tsdb::block::check;
 use tsdb::bucket::download::download;
+use tsdb::bucket::stream;
 use tsdb::error::{Error as BlockError, ErrorKind};
 use tsdb::id::BlockId;
 use tsdb::meta::BlockMeta;
@@ -61,9 +62,12 @@ pub async fn fetch(compactor: &Compactor, meta: &BlockMeta, into: &Path) -> Resu
 /// # Errors
 /// Where the bucket or the disk refuses, or has no room.
 pub async fn verify(compactor: &Compactor, meta: &BlockMeta) -> Result<Option<String>> {
+    let Some(work_dir) = &compactor.scratch else {
+        return verify_in_bucket(compactor, meta).await;
+    };
     let size_bytes = compactor.size_bytes(meta).await?;
-    let _space = compactor.reserve(size_bytes)?;
-    let dir = compactor.work_dir.verification(meta.ulid);
+    let _space = compactor.reserve(work_dir, size_bytes)?;
+    let dir = work_dir.verification(meta.ulid);
     work_dir::remove(&dir)?;
     let looking = async {
         match fetch(compactor, meta, &dir).await? {
@@ -82,6 +86,18 @@ pub async fn verify(compactor: &Compactor, meta: &BlockMeta) -> Result<Option<St
     found
 }
 
+async fn verify_in_bucket(compactor: &Compactor, meta: &BlockMeta) -> Result<Option<String>> {
+    let threads = compactor.config.threads.get();
+    let budget = &compactor.config.budget;
+    let look = || stream::verify::verify(&compactor.bucket, meta, threads, budget);
+    let looking = async { Ok(retry::transient("reading a block", look).await) };
+    match compactor.stop.or(looking).await? {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Some(fact(meta.ulid, &error))),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn as_corruption(error: &BlockError) -> BlockError {
     BlockError::corrupt("block", 0, format!("file is missing: {}", error.chain()))
 }
@@ -90,8 +106,13 @@ fn damage(id: BlockId, error: BlockError) -> Result<Fetched> {
     if error.kind() != ErrorKind::Corrupt {
         return Err(error.into());
     }
-    let fact = culprit(&error, &[id]).map_or_else(|| error.chain(), |(_, fact)| fact);
-    Ok(Fetched::Damaged(fact))
+    Ok(Fetched::Damaged(fact(id, &error)))
+}
+
+/// What is wrong with a block, as a failure says it that may name the block.
+#[must_use]
+pub fn fact(id: BlockId, error: &BlockError) -> String {
+    culprit(error, &[id]).map_or_else(|| error.chain(), |(_, fact)| fact)
 }
 
 /// Does long work on a thread that may wait.

@@ -7,7 +7,8 @@
 
 use tsdb::error::{Error, Result};
 use tsdb::id::ChunkRef;
-use tsdb::time::{Interval, TimeRange};
+use tsdb::index::ChunkMeta;
+use tsdb::time::{Interval, Millis, TimeRange};
 
 /// One chunk of an entry: its place and its times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,28 @@ pub struct ChunkAt {
     pub at: ChunkRef,
     /// First and last time.
     pub times: Interval,
+}
+
+impl From<&ChunkMeta> for ChunkAt {
+    fn from(chunk: &ChunkMeta) -> Self {
+        Self {
+            at: chunk.reference,
+            times: Interval::new(Millis(chunk.min), Millis(chunk.max)),
+        }
+    }
+}
+
+/// Whether one series keeps the rest of a block from being [clean](Health::is_clean), whatever its neighbours are.
+#[must_use]
+pub fn is_odd<L: Ord>(range: TimeRange, labels: &[(L, L)], chunks: &[ChunkMeta]) -> bool {
+    let backwards = |pair: &[ChunkMeta]| {
+        let (last, next) = (&pair[0], &pair[1]);
+        next.min <= last.max && (next.min, next.max) != (last.min, last.max)
+    };
+    let is_outside = |chunk: &ChunkMeta| chunk.min < range.min.0 || chunk.max > range.max.0;
+    labels.windows(2).any(|pair| pair[1].0 < pair[0].0)
+        || chunks.windows(2).any(backwards)
+        || chunks.iter().any(is_outside)
 }
 
 /// What was found.
@@ -155,7 +178,7 @@ fn count(things: impl Iterator) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use tsdb::time::Millis;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -244,5 +267,26 @@ mod tests {
         let mut unsorted = Check::new(TimeRange::new(Millis(100), Millis(200)));
         unsorted.series(16, &[(2, 5), (1, 1)], &one).unwrap();
         assert_eq!(unsorted.finish().out_of_order_labels, 1);
+    }
+
+    proptest! {
+        #[test]
+        fn a_series_is_odd_where_its_block_would_not_be_clean(
+            labels in prop::collection::vec(0..4_u8, 1..4),
+            chunks in prop::collection::vec((98..103_i64, 0..4_i64), 0..4),
+        ) {
+            let range = TimeRange::new(Millis(100), Millis(104));
+            let labels: Vec<_> = labels.into_iter().map(|name| (name, 0)).collect();
+            let chunks = chunks.into_iter().enumerate().map(|(at, (min, long))| ChunkMeta {
+                min,
+                max: min + long,
+                reference: ChunkRef(at as u64),
+            });
+            let chunks: Vec<_> = chunks.collect();
+            let places: Vec<_> = chunks.iter().map(ChunkAt::from).collect();
+            let mut check = Check::new(range);
+            check.series(0, &labels, &places).unwrap();
+            prop_assert_eq!(is_odd(range, &labels, &chunks), !check.finish().is_clean());
+        }
     }
 }

@@ -42,6 +42,7 @@ pub mod result_meta;
 pub mod retention;
 pub mod retry;
 pub mod stop;
+pub mod streamed;
 pub mod sync;
 pub mod view;
 pub mod work_dir;

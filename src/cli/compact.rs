@@ -12,6 +12,23 @@ use super::shared::{self, HashFunc, ObjstoreFlags, RetentionFlags, SelectorFlags
 use super::value;
 use crate::memory::{self, MemoryLimit};
 
+/// Where blocks are on their way.
+#[derive(Debug, Clone)]
+pub(crate) enum Scratch {
+    /// In a directory.
+    Dir(PathBuf),
+    /// On no disk.
+    None,
+}
+
+fn scratch(text: &str) -> Result<Scratch, String> {
+    match text {
+        "" => Err("give a directory, or none".into()),
+        "none" => Ok(Scratch::None),
+        dir => Ok(Scratch::Dir(dir.into())),
+    }
+}
+
 /// Flags of `stratal compact`.
 #[derive(Debug, Args)]
 pub(crate) struct CompactFlags {
@@ -36,6 +53,10 @@ pub(crate) struct CompactFlags {
     /// Scratch directory; one run at a time holds it.
     #[arg(long = "data-dir", value_name = "DIR", default_value = "./data")]
     pub(crate) data_dir: PathBuf,
+    /// Where blocks are on their way: a directory, or `none` to read and write them in the bucket without a disk. By default the
+    /// scratch directory.
+    #[arg(long = "scratch", value_name = "DIR|none", value_parser = scratch)]
+    pub(crate) scratch: Option<Scratch>,
     /// Age below which a block is left alone unless a compactor made it, because it may still be on its way.
     #[arg(long = "consistency-delay", value_name = "DURATION", default_value = "30m", value_parser = value::millis)]
     pub(crate) consistency_delay: Millis,

@@ -23,7 +23,7 @@ use tsdb::time::{Interval, Millis};
 
 use super::Outcome;
 use super::open::{self, System, Usage};
-use crate::cli::compact::{CompactFlags, DedupFunc, Discovery};
+use crate::cli::compact::{CompactFlags, DedupFunc, Discovery, Scratch};
 use crate::cli::shared::{HashFunc, RetentionFlags};
 use crate::progress::Bar;
 use crate::{clock, shutdown};
@@ -139,6 +139,11 @@ fn config(flags: &CompactFlags) -> anyhow::Result<Config> {
         retention: retention(&flags.retention),
         hash_files: flags.hash_func == HashFunc::Sha256,
         list_recursively: flags.discovery == Discovery::Recursive,
+        scratch: match &flags.scratch {
+            None => Some(flags.data_dir.clone()),
+            Some(Scratch::Dir(dir)) => Some(dir.clone()),
+            Some(Scratch::None) => None,
+        },
         ..Config::new(flags.data_dir.clone())
     })
 }

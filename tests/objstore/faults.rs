@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyper::Method;
 
-use crate::run::{self, fill, replicas, sources, visible};
+use crate::run::{self, Way, fill, replicas, sources, visible};
 use crate::stores::s3::{S3Store, SECRET_KEY};
 use crate::stores::server::Fault;
 
@@ -38,8 +38,13 @@ fn indexes_written(method: &Method, uri: &str) -> bool {
     method == Method::PUT && uri.contains("/index")
 }
 
-/// Compacts through the faults; then without, and everything must be there. `short` has a short patience.
+/// Compacts through a disk and through the faults; then without, and everything must be there.
 async fn check(fault: Fault, times: usize, fits: fn(&Method, &str) -> bool) {
+    check_by(Way::Disk, fault, times, fits).await;
+}
+
+/// The same by one way or the other, which must not even make the directory for scratch.
+async fn check_by(way: Way, fault: Fault, times: usize, fits: fn(&Method, &str) -> bool) {
     let store = S3Store::start().await;
     let inputs = replicas().await;
     fill(&mut store.objects.lock().unwrap(), &inputs);
@@ -47,8 +52,9 @@ async fn check(fault: Fault, times: usize, fits: fn(&Method, &str) -> bool) {
     let dir = tempfile::tempdir().unwrap();
     let yaml = store.yaml("  max_retries: 5\n  http_config: {response_header_timeout: 1s}\n");
     store.server.plan(fault, times, fits);
-    let ended = run::run_compact(dir.path(), &yaml).await;
-    let what = format!("{fault:?} x {times}\n{}", ended.stderr);
+    let ended = run::run_compact_by(way, dir.path(), &yaml).await;
+    let what = format!("{way:?}, {fault:?} x {times}\n{}", ended.stderr);
+    assert_eq!(way == Way::Disk, dir.path().join("data").exists(), "{what}");
     assert!(store.server.heal() > 0, "nothing met the fault {what}");
     assert!(!ended.stderr.contains(SECRET_KEY), "{what}");
     if times == FEW {
@@ -117,6 +123,24 @@ async fn a_store_that_stays_broken_is_an_error_and_loses_nothing() {
     check(Fault::Refuse(500, "InternalError"), MANY, metas_written).await;
     check(Fault::Refuse(403, "AccessDenied"), MANY, indexes_written).await;
     check(Fault::Refuse(500, "InternalError"), MANY, lists).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_that_grow_in_the_bucket_outlast_what_passes() {
+    for (fault, fits) in [
+        (
+            Fault::Refuse(500, "InternalError"),
+            any as fn(&Method, &str) -> bool,
+        ),
+        (Fault::Refuse(503, "SlowDown"), writes),
+        (Fault::LoseAnswer, writes),
+        (Fault::Cut, any),
+        (Fault::Truncate, objects_read),
+    ] {
+        check_by(Way::Bucket, fault, FEW, fits).await;
+    }
+    let denied = Fault::Refuse(403, "AccessDenied");
+    check_by(Way::Bucket, denied, MANY, indexes_written).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

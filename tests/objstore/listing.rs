@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::run::{self, fill, replicas, sources};
+use crate::run::{self, Way, fill, replicas, sources};
 use crate::stores::gcs::GcsStore;
 use crate::stores::objects::Objects;
 use crate::stores::s3::S3Store;
@@ -42,7 +42,7 @@ async fn check(yaml: &str, server: &Server, lists_of_many: usize) {
     for strategy in ["concurrent", "recursive"] {
         let dir = tempfile::tempdir().unwrap();
         server.take_requests();
-        let mut arguments = run::compact(dir.path());
+        let mut arguments = run::compact(dir.path(), Way::Disk);
         arguments.push(format!("--block-discovery-strategy={strategy}"));
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         run::run(&arguments, yaml).await.well();

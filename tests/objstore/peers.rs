@@ -5,7 +5,7 @@ use std::time::Duration;
 use object_store::ObjectStoreExt as _;
 use object_store::prefix::PrefixStore;
 
-use crate::run::{self, stratal};
+use crate::run::{self, Way, stratal};
 use crate::stores::gcs::GcsStore;
 use crate::stores::peers::{AZURITE_ACCOUNT, AZURITE_KEY, Kind, MINIO_KEYS, Peer, start};
 use crate::stores::s3::S3Store;
@@ -130,9 +130,10 @@ async fn killed_in_the_middle(minio: &Peer) {
     }
     let all = run::sources(&run::contents(&store).await);
     let dir = tempfile::tempdir().unwrap();
-    let arguments = run::compact(dir.path());
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    for millis in (10..=400).step_by(30) {
+    let both = [Way::Disk, Way::Bucket].into_iter().cycle();
+    for (millis, way) in (10..=400).step_by(30).zip(both) {
+        let arguments = run::compact(dir.path(), way);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let mut child = stratal(&arguments, &yaml)
             .stderr(std::process::Stdio::null())
             .spawn()
@@ -147,7 +148,9 @@ async fn killed_in_the_middle(minio: &Peer) {
         let is_sound = verified.stderr.contains("damaged=false");
         assert!(is_sound, "after {millis} ms: {}", verified.stderr);
     }
-    run::run_compact(dir.path(), &yaml).await.well();
+    run::run_compact_by(Way::Bucket, dir.path(), &yaml)
+        .await
+        .well();
     // Delay is zero, so the next run deletes what is marked.
     run::run_compact(dir.path(), &yaml).await.well();
     let listed = run::run(&["bucket", "ls"], &yaml).await.well();

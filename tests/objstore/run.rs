@@ -64,9 +64,19 @@ pub(crate) async fn run(arguments: &[&str], yaml: &str) -> Ended {
         .unwrap()
 }
 
-/// The arguments of a compaction without delays, scratch in `dir`.
-pub(crate) fn compact(dir: &Path) -> Vec<String> {
-    let data = format!("--data-dir={}", dir.join("data").display());
+/// Whether blocks go through a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Disk,
+    Bucket,
+}
+
+/// The arguments of a compaction without delays, scratch in `dir` if anywhere.
+pub(crate) fn compact(dir: &Path, way: Way) -> Vec<String> {
+    let scratch = match way {
+        Way::Disk => format!("--data-dir={}", dir.join("data").display()),
+        Way::Bucket => "--scratch=none".to_owned(),
+    };
     let metrics = format!("--metrics-file={}", dir.join("metrics").display());
     let fixed = [
         "compact",
@@ -78,13 +88,18 @@ pub(crate) fn compact(dir: &Path) -> Vec<String> {
     fixed
         .into_iter()
         .map(str::to_owned)
-        .chain([data, metrics])
+        .chain([scratch, metrics])
         .collect()
 }
 
-/// Compacts.
+/// Compacts through a disk.
 pub(crate) async fn run_compact(dir: &Path, yaml: &str) -> Ended {
-    let arguments = compact(dir);
+    run_compact_by(Way::Disk, dir, yaml).await
+}
+
+/// Compacts.
+pub(crate) async fn run_compact_by(way: Way, dir: &Path, yaml: &str) -> Ended {
+    let arguments = compact(dir, way);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     run(&arguments, yaml).await
 }

@@ -75,6 +75,16 @@ async fn accept(
             return Ok(None);
         }
     };
+    let accepted = is_accepted(compactor, block, &health).await?;
+    Ok(accepted.then_some(dir))
+}
+
+/// Whether a block with such an index may be merged; otherwise it is taken out.
+pub(super) async fn is_accepted(
+    compactor: &Compactor,
+    block: BlockId,
+    health: &Health,
+) -> Result<bool> {
     let config = &compactor.config;
     if health.out_of_order_chunks > 0 && config.skip_out_of_order {
         compactor.not_compacted.add(block);
@@ -85,10 +95,10 @@ async fn accept(
         compactor
             .mark_no_compact(block, Reason::BlockIndexOutOfOrderChunk, &facts)
             .await?;
-        return Ok(None);
+        return Ok(false);
     }
     if config.accept_malformed_index {
-        return Ok(Some(dir));
+        return Ok(true);
     }
     if health.out_of_order_labels > 0 {
         let fact = format!(
@@ -96,14 +106,14 @@ async fn accept(
             health.out_of_order_labels
         );
         compactor.fence(block, &fact).await?;
-        return Ok(None);
+        return Ok(false);
     }
     if health.has_chunks_outside() {
         compactor.not_compacted.add(block);
-        compactor.journal.attention(Some(block), outside(&health));
-        return Ok(None);
+        compactor.journal.attention(Some(block), outside(health));
+        return Ok(false);
     }
-    Ok(Some(dir))
+    Ok(true)
 }
 
 fn outside(health: &Health) -> String {
@@ -129,7 +139,7 @@ async fn merge(
 }
 
 /// Takes the block out that a failed merge names; other failures stay failures.
-async fn fence_culprit(
+pub(super) async fn fence_culprit(
     compactor: &Compactor,
     planned: &[&BlockMeta],
     error: BlockError,

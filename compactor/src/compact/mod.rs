@@ -7,10 +7,11 @@
 //! ```
 //!
 //! A step makes at most one block, after which the bucket is looked at again. Whatever goes wrong stays in its group; a
-//! damaged block is taken out and the rest goes on. Up to the upload everything may be dropped at any point; from the end of the
+//! damaged block is taken out and the rest goes on. Blocks go through scratch space ([`make`]) or not ([`in_bucket`]). Up to the upload everything may be dropped at any point; from the end of the
 //! upload to the last mark nothing may, and nothing waits for long.
 
 mod choose;
+mod in_bucket;
 mod make;
 
 use tsdb::id::BlockId;
@@ -26,6 +27,7 @@ use crate::view::View;
 use crate::{fetch, plan, work_dir};
 
 use choose::choose;
+pub(crate) use in_bucket::publish_block;
 pub(crate) use make::upload_block;
 use make::{Made, empty_job, make};
 
@@ -84,15 +86,22 @@ async fn attempt(compactor: &Compactor, view: &View, group: &Group) -> Result<St
         return Ok(step);
     }
     let bytes_read = input_bytes(compactor, &planned).await?;
-    let _space = compactor.reserve(bytes_read.saturating_mul(SPACE_FACTOR))?;
-    let dir = compactor.work_dir.compaction(&group.key);
-    work_dir::remove(&dir)?;
-    let made = compactor
-        .stop
-        .or(make(compactor, group, &planned, &dir))
-        .await;
-    work_dir::leave(&dir, &made)?;
-    let job = match made? {
+    let made = match &compactor.scratch {
+        Some(work_dir) => {
+            let _space = compactor.reserve(work_dir, bytes_read.saturating_mul(SPACE_FACTOR))?;
+            let dir = work_dir.compaction(&group.key);
+            work_dir::remove(&dir)?;
+            let making = make(compactor, group, &planned, &dir);
+            let made = compactor.stop.or(making).await;
+            work_dir::leave(&dir, &made)?;
+            made?
+        }
+        None => {
+            let making = in_bucket::make(compactor, group, &planned);
+            compactor.stop.or(making).await?
+        }
+    };
+    let job = match made {
         Made::Excluded => return Ok(Step::Progress),
         Made::Nothing { emptied } => return mark_empty(compactor, group, &planned, emptied).await,
         Made::Block(job) => job,

@@ -12,22 +12,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tsdb::block::file::{FileOutput, ScratchDir};
 use tsdb::block::reader::Block;
-use tsdb::block::writer::{BlockWriter, Segments};
+use tsdb::block::writer::{BlockWriter, NewBlock};
 use tsdb::bucket::upload::segment_names;
 use tsdb::budget::{Budget, Memory};
 use tsdb::chunk::{Chunk, ChunkView};
 use tsdb::error::{Error, Result, ResultExt as _};
 use tsdb::id::BlockId;
-use tsdb::merge::input::{self, Source};
+use tsdb::merge::input::{self, Input, Source};
 use tsdb::merge::lane::{Lane, Placed};
 use tsdb::merge::need::Need;
 use tsdb::merge::range::RangeOutput;
 use tsdb::merge::ranges::Piece;
-use tsdb::merge::stitch::{self, Stitcher};
+use tsdb::merge::stitch::{self, Outputs, Stitcher, Watch};
 use tsdb::merge::tally::Tally;
-use tsdb::merge::{self, ranges};
+use tsdb::merge::{self, Merged, ranges};
 use tsdb::meta::{BlockMeta, Resolution};
 use tsdb::segment;
 use tsdb::time::Interval;
@@ -66,55 +65,91 @@ pub fn downsample(
     threads: usize,
     budget: &Budget,
 ) -> Result<Vec<Option<Downsampled>>> {
-    let levels = Levels::new(source.meta().resolution(), targets)?;
-    let source = [source.without_tombstones()];
-    let need = Need::of(&source, threads)?;
-    let each = (need.working + need.log) * targets.len() as u64;
-    let held = budget.reserve_waiting(need.tables + each);
-    let mut held = held.at(|| format!("downsampling block {}", source[0].meta().ulid))?;
-    let (symbols, sources) = input::load_all(&source)?;
-    let symbols = Arc::new(symbols);
-    let pieces = ranges::cut(&sources, ranges::step(&sources))?;
-    let mut writers = Vec::with_capacity(targets.len());
+    let source = source.without_tombstones();
+    let mut sinks = Vec::with_capacity(targets.len());
     for target in targets {
         let writer = BlockWriter::create(parent, target.id)?;
-        let stitcher = Stitcher::start(
-            writer.index()?,
-            writer.segments(),
-            Arc::clone(&symbols),
-            segment::SIZE_DEFAULT,
-        )?;
+        sinks.push(Sink {
+            target: *target,
+            writer,
+            watch: None,
+        });
+    }
+    let resolution = source.meta().resolution();
+    let written = write(&source, resolution, &mut sinks, threads, budget)?;
+    let mut meta = source.meta().clone();
+    let mut made = Vec::with_capacity(targets.len());
+    for (sink, merged) in sinks.into_iter().zip(written) {
+        made.push(finish(sink.writer, merged, &mut meta, sink.target)?);
+    }
+    Ok(made)
+}
+
+/// Where a target goes.
+pub(super) struct Sink<'w, W> {
+    /// What it is.
+    pub(super) target: Target,
+    /// Its files.
+    pub(super) writer: W,
+    /// Who sees its series.
+    pub(super) watch: Option<Watch<'w>>,
+}
+
+/// Writes the targets, finest first, of `source`, which has this resolution and no tombstones.
+///
+/// # Errors
+/// Where a target is not coarser than what it is made of, the block is damaged, or where the files go refuses.
+pub(super) fn write<I: Input, W: NewBlock>(
+    source: &I,
+    resolution: Resolution,
+    sinks: &mut [Sink<'_, W>],
+    threads: usize,
+    budget: &Budget,
+) -> Result<Vec<Merged>> {
+    let targets: Vec<_> = sinks.iter().map(|sink| sink.target).collect();
+    let levels = Levels::new(resolution, &targets)?;
+    let need = Need::of(std::slice::from_ref(source), threads)?;
+    let buffers: u64 = sinks.iter().map(|sink| sink.writer.buffer_bytes()).sum();
+    let each = (need.working + need.log) * targets.len() as u64;
+    let held = budget.reserve_waiting(need.tables + each + buffers);
+    let mut held = held.at(|| format!("downsampling {}", source.name()))?;
+    let (symbols, sources) = input::load_all(std::slice::from_ref(source))?;
+    let symbols = Arc::new(symbols);
+    let pieces = ranges::cut(&sources, ranges::step(&sources))?;
+    let mut stitchers = Vec::with_capacity(sinks.len());
+    for sink in &mut *sinks {
+        let mut outputs = Outputs::new(sink.writer.index()?, sink.writer.segments());
+        outputs.watch = sink.watch.take();
+        let stitcher = Stitcher::start(outputs, Arc::clone(&symbols), segment::SIZE_DEFAULT)?;
         let memory = Memory {
             budget: budget.clone(),
-            scratch: Some(Arc::new(ScratchDir::new(writer.path()))),
+            scratch: sink.writer.scratch(),
         };
-        let stitcher = stitcher.bounded(memory, held.split(need.log))?;
-        writers.push((writer, stitcher));
+        stitchers.push(stitcher.bounded(memory, held.split(need.log))?);
     }
     drop(symbols);
     let build = |piece: &Piece| levels.build(&sources[0], piece);
-    let write = |built: Vec<RangeOutput>| {
-        let mut pairs = writers.iter_mut().zip(&built);
-        pairs.try_for_each(|((_, stitcher), range)| stitcher.append(range))
+    let append = |built: Vec<RangeOutput>| {
+        let mut pairs = stitchers.iter_mut().zip(&built);
+        pairs.try_for_each(|(stitcher, range)| stitcher.append(range))
     };
-    merge::pool(threads)?.install(|| stitch::pipeline(&pieces, build, write))?;
-    let mut meta = source[0].meta().clone();
-    let mut made = Vec::with_capacity(targets.len());
-    for ((writer, stitcher), target) in writers.into_iter().zip(targets) {
-        made.push(finish(writer, stitcher, &mut meta, *target)?);
+    merge::pool(threads)?.install(|| stitch::pipeline(pieces, build, append))?;
+    let mut all = Vec::with_capacity(sinks.len());
+    for (stitcher, sink) in stitchers.into_iter().zip(sinks) {
+        let (index, _, merged) = stitcher.finish()?;
+        sink.writer.close_index(index)?;
+        all.push(merged);
     }
-    Ok(made)
+    Ok(all)
 }
 
 /// Completes one block; `meta` is that of the level before, and becomes that of this one.
 fn finish(
     writer: BlockWriter,
-    stitcher: Stitcher<FileOutput, Segments>,
+    merged: Merged,
     meta: &mut BlockMeta,
     target: Target,
 ) -> Result<Option<Downsampled>> {
-    let (index, _, merged) = stitcher.finish()?;
-    index.finish()?;
     let segments = segment_names(writer.path())?;
     *meta = result_meta::downsampled(target.id, meta, target.resolution, merged.stats, segments);
     if merged.stats.num_samples == 0 {
@@ -160,7 +195,7 @@ impl Levels {
     }
 
     /// One label range of each target.
-    fn build(&self, source: &Source<'_, Block>, piece: &Piece) -> Result<Vec<RangeOutput>> {
+    fn build<I: Input>(&self, source: &Source<'_, I>, piece: &Piece) -> Result<Vec<RangeOutput>> {
         let positions = piece.first().cloned().unwrap_or_default();
         let mut lane = Lane::new(source, positions, Interval::ALL)?;
         let mut series = Series::new(self);
@@ -206,7 +241,7 @@ impl<'a> Series<'a> {
         }
     }
 
-    fn downsample(&mut self, lane: &mut Lane<'_, Block>) -> Result<()> {
+    fn downsample<I: Input>(&mut self, lane: &mut Lane<'_, I>) -> Result<()> {
         self.buffer.clear();
         self.records.clear();
         lane.read_records(&mut self.buffer, &mut self.records)?;

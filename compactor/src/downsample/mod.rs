@@ -17,6 +17,7 @@ mod counter;
 mod float;
 mod histogram;
 mod histogram_window;
+mod in_bucket;
 mod parts;
 pub mod run;
 mod series;

@@ -10,15 +10,17 @@ use tsdb::block::META;
 use tsdb::block::file::write_whole;
 use tsdb::block::reader::Block;
 use tsdb::error::{Error as BlockError, ErrorKind};
+use tsdb::id::BlockId;
 use tsdb::meta::{BlockMeta, Resolution};
 
 use super::block::{Downsampled, Target, downsample};
+use super::in_bucket;
 use crate::compact::upload_block;
 use crate::compactor::{Compactor, culprit};
 use crate::downsample_due::{self, Due};
 use crate::error::{Error, Result};
 use crate::fetch::{Fetched, blocking, fetch};
-use crate::health::IndexStats;
+use crate::health::{Health, IndexStats};
 use crate::metrics::count;
 use crate::published::{self, Wanted};
 use crate::report::{Job, JobKind, seconds_between};
@@ -76,12 +78,21 @@ async fn attempt(
     }
     let start = compactor.now();
     let bytes_read = compactor.size_bytes(meta).await?;
-    let _space = compactor.reserve(bytes_read.saturating_mul(SPACE_FACTOR))?;
-    let dir = compactor.work_dir.downsampling(meta.ulid);
-    work_dir::remove(&dir)?;
-    let made = compactor.stop.or(make(compactor, meta, to, &dir)).await;
-    work_dir::leave(&dir, &made)?;
-    let Some(job) = made? else {
+    let made = match &compactor.scratch {
+        Some(work_dir) => {
+            let _space = compactor.reserve(work_dir, bytes_read.saturating_mul(SPACE_FACTOR))?;
+            let dir = work_dir.downsampling(meta.ulid);
+            work_dir::remove(&dir)?;
+            let made = compactor.stop.or(make(compactor, meta, to, &dir)).await;
+            work_dir::leave(&dir, &made)?;
+            made?
+        }
+        None => {
+            let making = in_bucket::make(compactor, meta, to);
+            compactor.stop.or(making).await?
+        }
+    };
+    let Some(job) = made else {
         compactor.not_downsampled.add(meta.ulid);
         return Ok(false);
     };
@@ -111,12 +122,7 @@ async fn make(
             return Ok(None);
         }
     };
-    if !health.is_clean() && !compactor.config.accept_malformed_index {
-        let what = format!(
-            "index: {} chunks outside the block, {} out of order, {} label names out of order; not downsampled",
-            health.outside_chunks, health.out_of_order_chunks, health.out_of_order_labels
-        );
-        compactor.journal.attention(Some(meta.ulid), what);
+    if !is_accepted(compactor, meta.ulid, &health) {
         return Ok(None);
     }
     let made = match coarser(compactor, source, to, dir).await? {
@@ -134,6 +140,19 @@ async fn make(
         return Ok(None);
     };
     publish(compactor, meta, made).await.map(Some)
+}
+
+/// Whether a block with such an index may be downsampled; otherwise it is named.
+pub(super) fn is_accepted(compactor: &Compactor, block: BlockId, health: &Health) -> bool {
+    if health.is_clean() || compactor.config.accept_malformed_index {
+        return true;
+    }
+    let what = format!(
+        "index: {} chunks outside the block, {} out of order, {} label names out of order; not downsampled",
+        health.outside_chunks, health.out_of_order_chunks, health.out_of_order_labels
+    );
+    compactor.journal.attention(Some(block), what);
+    false
 }
 
 async fn coarser(
@@ -164,34 +183,46 @@ async fn publish(compactor: &Compactor, source: &BlockMeta, made: Downsampled) -
         health.map(|health| (made, health))
     });
     let (made, health) = looking.await??;
-    if !health.is_clean() && !compactor.config.accept_malformed_index {
-        return Err(Error::Died(format!(
-            "the new block is not sound: {health:?}"
-        )));
-    }
-    let labels = source
-        .thanos
-        .as_ref()
-        .map(|part| part.labels.clone())
-        .unwrap_or_default();
     let Downsampled { dir, mut meta, .. } = made;
+    complete(compactor, source, &mut meta, &health)?;
     let (dir, meta, bytes_written) = blocking(move || {
-        let part = meta.thanos.get_or_insert_default();
-        // Those of the group: replica labels are taken off.
-        part.labels = labels;
-        note_stats(
-            &mut part.series_max_size,
-            &mut part.chunk_max_size,
-            health.stats,
-        );
         write_whole(&dir.join(META), &meta.to_json())?;
         let bytes = build::size_bytes(&dir)?;
         Ok::<_, BlockError>((dir, meta, bytes))
     })
     .await??;
     upload_block(compactor, meta.ulid, &dir).await?;
+    Ok(job_of(source, &meta, bytes_written))
+}
+
+/// Gives a new block the labels of its source and what was measured of its index, which must be sound.
+pub(super) fn complete(
+    compactor: &Compactor,
+    source: &BlockMeta,
+    meta: &mut BlockMeta,
+    health: &Health,
+) -> Result<()> {
+    if !health.is_clean() && !compactor.config.accept_malformed_index {
+        return Err(Error::Died(format!(
+            "the new block is not sound: {health:?}"
+        )));
+    }
+    let part = meta.thanos.get_or_insert_default();
+    // Those of the group: replica labels are taken off.
+    let labels = source.thanos.as_ref().map(|part| part.labels.clone());
+    part.labels = labels.unwrap_or_default();
+    note_stats(
+        &mut part.series_max_size,
+        &mut part.chunk_max_size,
+        health.stats,
+    );
+    Ok(())
+}
+
+/// What was done.
+pub(super) fn job_of(source: &BlockMeta, meta: &BlockMeta, bytes_written: u64) -> Job {
     tracing::info!(block = %meta.ulid, source = %source.ulid, resolution_ms = meta.resolution().0, "block downsampled");
-    Ok(Job {
+    Job {
         kind: JobKind::Downsample,
         group: meta.group_key(),
         inputs: vec![source.ulid],
@@ -204,7 +235,7 @@ async fn publish(compactor: &Compactor, source: &BlockMeta, made: Downsampled) -
         samples: meta.stats.num_samples,
         series_sorted: 0,
         seconds: 0.0,
-    })
+    }
 }
 
 /// What was not measured keeps the source's value, as in Thanos.

@@ -55,7 +55,7 @@ fn outcome(objects: &BTreeMap<String, Vec<u8>>) -> BTreeSet<Content> {
         .collect()
 }
 
-async fn check(delete_delay: Millis) {
+async fn check(delete_delay: Millis, in_bucket: bool) {
     let fill = async || {
         let bucket = TestBucket::new();
         bucket.fill_little().await;
@@ -63,6 +63,9 @@ async fn check(delete_delay: Millis) {
         let mut config = bucket.config();
         config.delete_delay = delete_delay;
         config.replica_labels = vec!["replica".into()];
+        if in_bucket {
+            config.scratch = None;
+        }
         (bucket, config)
     };
     let (undisturbed, config) = fill().await;
@@ -98,10 +101,15 @@ async fn check(delete_delay: Millis) {
 
 #[tokio::test(start_paused = true)]
 async fn death_at_any_change_loses_nothing() {
-    check(Millis(48 * Millis::HOUR.0)).await;
+    check(Millis(48 * Millis::HOUR.0), false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn death_at_any_change_loses_nothing_where_blocks_grow_in_the_bucket() {
+    check(Millis(48 * Millis::HOUR.0), true).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn death_at_any_change_loses_nothing_where_blocks_are_deleted_at_once() {
-    check(Millis(0)).await;
+    check(Millis(0), false).await;
 }

@@ -20,6 +20,8 @@ use crate::crashes::check_invariants;
 
 /// Names the directory in which a child works.
 const DIR_VARIABLE: &str = "STRATAL_TEST_DIR";
+/// Says to a child that blocks do not go through a disk.
+const IN_BUCKET_VARIABLE: &str = "STRATAL_TEST_IN_BUCKET";
 
 /// Lays out blocks as an uploader would leave them, with the list of their files.
 fn fill(dir: &Path) {
@@ -47,6 +49,9 @@ fn run(dir: &Path, faults: Faults, now: Millis) -> compactor::Result<Report> {
         config.consistency_delay = Millis(0);
         config.delete_delay = Millis(0);
         config.replica_labels = vec!["replica".into()];
+        if std::env::var_os(IN_BUCKET_VARIABLE).is_some() {
+            config.scratch = None;
+        }
         let world = Arc::new(Ticks::new(now));
         let compactor = Compactor::begin(bucket, config, world, Metrics::default(), "child")?;
         cycle::run(&compactor).await
@@ -83,24 +88,37 @@ fn child_runs_where_its_parent_says() {
     }
 }
 
-fn child(dir: &Path, abort_at: u64) -> bool {
+fn child(dir: &Path, abort_at: u64, in_bucket: bool) -> bool {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "on_disk::child_runs_where_its_parent_says"]);
     command
         .env(DIR_VARIABLE, dir)
         .env(ABORT_VARIABLE, abort_at.to_string());
+    if in_bucket {
+        command.env(IN_BUCKET_VARIABLE, "1");
+    }
     command.output().unwrap().status.success()
 }
 
 #[test]
 fn process_killed_at_any_change_to_a_bucket_on_disk_loses_nothing() {
+    check_kills(false);
+}
+
+#[test]
+fn process_killed_at_any_change_while_blocks_grow_in_the_bucket_loses_nothing() {
+    check_kills(true);
+}
+
+fn check_kills(in_bucket: bool) {
     let mut aborted = 0;
     let later = NOW.saturating_add(Millis::HOUR);
     for at in 1.. {
         let dir = tempfile::tempdir().unwrap();
         fill(dir.path());
         let sources: BTreeSet<_> = metas(&objects(dir.path())).into_keys().collect();
-        let ended = child(dir.path(), at);
+        let ended = child(dir.path(), at, in_bucket);
+        assert_ne!(in_bucket, dir.path().join("data").exists());
         check_invariants(
             &objects(dir.path()),
             &sources,

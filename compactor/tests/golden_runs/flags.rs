@@ -11,9 +11,22 @@ use tsdb::merge::MergeFunc;
 use tsdb::relabel::{Actions, Relabel, RelabelConfig};
 use tsdb::time::Millis;
 
-/// The configuration, or why these flags cannot work.
-pub(crate) fn config(data_dir: &Path, flags: &[String]) -> Result<Config, String> {
-    let mut config = Config::new(data_dir.to_owned());
+/// Whether blocks go through a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Disk,
+    Bucket,
+}
+
+/// Every run goes both ways, to the same end.
+pub(crate) const WAYS: [Way; 2] = [Way::Disk, Way::Bucket];
+
+/// The configuration of a run that works in `dir`, or why these flags cannot work.
+pub(crate) fn config(dir: &Path, way: Way, flags: &[String]) -> Result<Config, String> {
+    let mut config = Config::new(dir.join("data"));
+    if way == Way::Bucket {
+        config.scratch = None;
+    }
     for flag in flags {
         let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
         set(&mut config, name, value)?;

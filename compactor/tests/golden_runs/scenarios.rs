@@ -10,6 +10,7 @@ use tsdb::id::BlockId;
 use tsdb::testing::golden;
 use tsdb::time::Millis;
 
+use crate::flags::{WAYS, Way};
 use crate::state::{Objects, block_of};
 use crate::{corpus, flags, run, state};
 
@@ -61,7 +62,13 @@ pub(crate) fn differences(got: &Objects, want: &Objects) -> Vec<String> {
         .collect()
 }
 
-fn check_scenario(scenario: &Value) -> Vec<String> {
+/// Nothing is written beside the bucket where no disk is allowed.
+pub(crate) fn check_no_file_beside(dir: &Path, way: Way) {
+    let count = std::fs::read_dir(dir).unwrap().count();
+    assert!(way == Way::Disk || count == 1, "files beside the bucket");
+}
+
+fn check_scenario(scenario: &Value, way: Way) -> Vec<String> {
     let name = scenario["scenario"].as_str().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let bucket = dir.path().join("bucket");
@@ -69,14 +76,18 @@ fn check_scenario(scenario: &Value) -> Vec<String> {
     let now = now(scenario);
     corpus::lay_out(scenario["input"].as_str().unwrap(), &bucket, now);
     let before = state::read(&bucket);
-    let config = flags::config(&dir.path().join("data"), &strings(&scenario["flags"])).unwrap();
+    let config = flags::config(dir.path(), way, &strings(&scenario["flags"])).unwrap();
     let report = run(&bucket, config, now);
+    check_no_file_beside(dir.path(), way);
     let known = |block: &str| before.keys().any(|object| block_of(object) == block);
     let got = state::normalise(&state::read(&bucket), &known);
     let want = state::normalise(&wanted(scenario, &before), &known);
     let mut found = differences(&got, &want);
     found.extend(report.failures.iter().map(|failure| format!("{failure:?}")));
-    found.iter().map(|what| format!("{name}: {what}")).collect()
+    let found = found.iter();
+    found
+        .map(|what| format!("{name}, {way:?}: {what}"))
+        .collect()
 }
 
 #[test]
@@ -85,7 +96,10 @@ fn golden_scenarios_that_thanos_ends_well_end_the_same() {
     let well = scenarios
         .iter()
         .filter(|scenario| scenario["exit_code"] == 0);
-    let found: Vec<_> = well.flat_map(check_scenario).collect();
+    let both = well.flat_map(|scenario| WAYS.map(|way| (scenario, way)));
+    let found: Vec<_> = both
+        .flat_map(|(scenario, way)| check_scenario(scenario, way))
+        .collect();
     assert!(
         found.is_empty(),
         "{} differences\n{}",
@@ -100,13 +114,15 @@ fn golden_runs_over_corpus_blocks_end_the_same() {
     let mut count = 0;
     for path in runs.map(|entry| entry.unwrap().path()) {
         let case: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        check_blocks(&path, &case);
+        for way in WAYS {
+            check_blocks(&path, &case, way);
+        }
         count += 1;
     }
     assert!(count > 0, "the corpus has no runs");
 }
 
-fn check_blocks(path: &Path, case: &Value) {
+fn check_blocks(path: &Path, case: &Value, way: Way) {
     let dir = tempfile::tempdir().unwrap();
     let bucket = dir.path().join("bucket");
     std::fs::create_dir(&bucket).unwrap();
@@ -120,7 +136,7 @@ fn check_blocks(path: &Path, case: &Value) {
     flags.push("--consistency-delay=0s".into());
     run(
         &bucket,
-        flags::config(&dir.path().join("data"), &flags).unwrap(),
+        flags::config(dir.path(), way, &flags).unwrap(),
         now,
     );
     let known = |block: &str| before.keys().any(|object| block_of(object) == block);
@@ -138,5 +154,7 @@ fn check_blocks(path: &Path, case: &Value) {
         want.insert(format!("{block}/deletion-mark.json"), mark);
     }
     let found = differences(&got, &state::normalise(&want, &known));
-    assert!(found.is_empty(), "{}: {}", path.display(), found.join("\n"));
+    check_no_file_beside(dir.path(), way);
+    let place = path.display();
+    assert!(found.is_empty(), "{place}, {way:?}: {}", found.join("\n"));
 }

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tsdb::testing::golden;
 use tsdb::time::Millis;
 
-use crate::scenarios::{SCENARIOS, differences, now, strings};
+use crate::flags::{WAYS, Way};
+use crate::scenarios::{SCENARIOS, check_no_file_beside, differences, now, strings};
 use crate::state::{Objects, block_of, metas};
 use crate::{corpus, flags, run, state};
 
@@ -21,14 +22,16 @@ const LATER: Millis = Millis(1_800_000_000_000);
 /// A scenario on the disk.
 struct Case<'a> {
     scenario: &'a Value,
+    way: Way,
     now: Millis,
     dir: tempfile::TempDir,
 }
 
 impl<'a> Case<'a> {
-    fn new(scenario: &'a Value, now: Millis) -> Self {
+    fn new(scenario: &'a Value, way: Way, now: Millis) -> Self {
         let case = Self {
             scenario,
+            way,
             now,
             dir: tempfile::tempdir().unwrap(),
         };
@@ -42,10 +45,8 @@ impl<'a> Case<'a> {
     }
 
     fn config(&self) -> Result<Config, String> {
-        flags::config(
-            &self.dir.path().join("data"),
-            &strings(&self.scenario["flags"]),
-        )
+        let flags = strings(&self.scenario["flags"]);
+        flags::config(self.dir.path(), self.way, &flags)
     }
 
     fn run(&self) -> Report {
@@ -61,11 +62,11 @@ impl<'a> Case<'a> {
 fn golden_injuries_stop_nothing_but_the_injured() {
     let scenarios = corpus::packed_lines(SCENARIOS);
     let mut looked_at = 0;
-    for scenario in scenarios
+    let injured = scenarios
         .iter()
-        .filter(|scenario| scenario["exit_code"] != 0)
-    {
-        let case = Case::new(scenario, now(scenario));
+        .filter(|scenario| scenario["exit_code"] != 0);
+    for (scenario, way) in injured.flat_map(|scenario| WAYS.map(|way| (scenario, way))) {
+        let case = Case::new(scenario, way, now(scenario));
         // Flags that can never work stop ours too.
         if case.config().is_ok() {
             check(&case);
@@ -80,14 +81,16 @@ fn golden_injuries_stop_nothing_but_the_injured() {
 fn golden_buckets_lose_nothing_in_a_run() {
     let archives = fs::read_dir(golden::path("services/compact_scenarios/inputs")).unwrap();
     let mut looked_at = 0;
-    for path in archives.map(|entry| entry.unwrap().path()) {
+    let archives = archives.map(|entry| entry.unwrap().path());
+    for (path, way) in archives.flat_map(|path| WAYS.map(|way| (path.clone(), way))) {
         let name = path.file_name().unwrap().to_str().unwrap();
         let input = name.strip_suffix(".tar.gz").unwrap();
         let flags = ["--consistency-delay=0s"];
         let scenario = json!({ "scenario": input, "input": input, "flags": flags });
-        let case = Case::new(&scenario, LATER);
+        let case = Case::new(&scenario, way, LATER);
         let before = state::read(&case.bucket());
         let report = case.run();
+        check_no_file_beside(case.dir.path(), way);
         let after = state::read(&case.bucket());
         assert!(report.failures.is_empty(), "{input}: {:?}", report.failures);
         check_fences(input, &report, &after);
@@ -212,7 +215,7 @@ fn check_sound_streams(case: &Case<'_>, report: &Report, before: &Objects, after
             .get(block)
             .is_some_and(|stream| !injured.contains(stream))
     };
-    let alone = Case::new(case.scenario, case.now);
+    let alone = Case::new(case.scenario, case.way, case.now);
     for entry in fs::read_dir(alone.bucket()).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() && !is_sound(path.file_name().unwrap().to_str().unwrap()) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file::FileOutput;
-use super::writer::{BlockWriter, Segments};
+use super::writer::{BlockWriter, NewBlock as _, Segments};
 use crate::chunk::Chunk;
 use crate::error::{Error, Result};
 use crate::id::{BlockId, SymbolRef};
@@ -16,13 +16,13 @@ use crate::index::SymbolTable;
 use crate::label::Labels;
 use crate::merge::RANGE_BYTES;
 use crate::merge::range::RangeOutput;
-use crate::merge::stitch::Stitcher;
+use crate::merge::stitch::{Outputs, Stitcher};
 use crate::meta::BlockMeta;
 
 /// A block that is being built.
 pub struct BlockBuilder {
     writer: BlockWriter,
-    stitcher: Stitcher<FileOutput, Segments>,
+    stitcher: Stitcher<'static, FileOutput, Segments>,
     symbols: Arc<SymbolTable>,
     range: RangeOutput,
     labels: Vec<(SymbolRef, SymbolRef)>,
@@ -41,12 +41,8 @@ impl BlockBuilder {
     ) -> Result<Self> {
         let writer = BlockWriter::create(parent, id)?;
         let symbols = Arc::new(symbols);
-        let stitcher = Stitcher::start(
-            writer.index()?,
-            writer.segments(),
-            Arc::clone(&symbols),
-            segment_bytes,
-        )?;
+        let outputs = Outputs::new(writer.index()?, writer.segments());
+        let stitcher = Stitcher::start(outputs, Arc::clone(&symbols), segment_bytes)?;
         Ok(Self {
             writer,
             stitcher,

@@ -5,16 +5,16 @@
 //! block's tally.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::file::ScratchDir;
 use super::reader::Block;
-use super::writer::BlockWriter;
+use super::writer::{BlockWriter, NewBlock};
 use crate::budget::{Budget, Memory};
 use crate::error::{Error, Result};
 use crate::id::BlockId;
+use crate::merge::input::Input;
+use crate::merge::stitch::{Outputs, Watch};
 use crate::merge::tally::Tally;
-use crate::merge::{self, MergeFunc};
+use crate::merge::{self, MergeFunc, Merged};
 use crate::meta::{BlockMeta, Compaction, Extra, Parent, ThanosMeta};
 
 /// How to compact.
@@ -30,7 +30,7 @@ pub struct CompactOptions {
     pub threads: usize,
     /// Whether an empty tombstones file is written, as Prometheus does for local blocks.
     pub with_tombstones: bool,
-    /// Memory it may hold; what has no room is put aside beside the files of the new block.
+    /// Memory it may hold; what has no room is put aside beside the files of the new block, where they are on a disk.
     pub budget: Budget,
 }
 
@@ -66,23 +66,10 @@ pub fn compact(
     let metas: Vec<&BlockMeta> = inputs.iter().map(Block::meta).collect();
     let mut meta = compacted_meta(options.id, &metas)?;
     let writer = BlockWriter::create(parent, options.id)?;
-    let merge_options = merge::Options {
-        func: options.func,
-        range: meta.range(),
-        threads: options.threads,
-        segment_bytes: options.segment_bytes,
-        memory: Memory {
-            budget: options.budget.clone(),
-            scratch: Some(Arc::new(ScratchDir::new(writer.path()))),
-        },
-    };
-    let (index, _, merged) =
-        merge::run(inputs, writer.index()?, writer.segments(), &merge_options)?;
-    index.finish()?;
+    let merged = write(inputs, &mut meta, &writer, options, None)?;
     if merged.stats.num_chunks == 0 {
         return Ok(Compacted::Empty);
     }
-    meta.stats = merged.stats;
     meta.thanos = thanos;
     merged.tally().note(&mut meta);
     let bytes = if meta.thanos.is_some() {
@@ -97,6 +84,38 @@ pub fn compact(
         disordered: merged.disordered,
         ranges: merged.ranges,
     })
+}
+
+/// Merges `inputs` into the files of the new block that `meta` describes, and notes its counts there. `watch` sees its series.
+///
+/// # Errors
+/// Where an input is damaged, overlapping chunks cannot be merged, or where the files go refuses.
+pub fn write<I: Input, W: NewBlock>(
+    inputs: &[I],
+    meta: &mut BlockMeta,
+    writer: &W,
+    options: &CompactOptions,
+    watch: Option<Watch<'_>>,
+) -> Result<Merged> {
+    let merge_options = merge::Options {
+        func: options.func,
+        range: meta.range(),
+        threads: options.threads,
+        segment_bytes: options.segment_bytes,
+        memory: Memory {
+            budget: options.budget.clone(),
+            scratch: writer.scratch(),
+        },
+    };
+    let outputs = Outputs {
+        watch,
+        buffer_bytes: writer.buffer_bytes(),
+        ..Outputs::new(writer.index()?, writer.segments())
+    };
+    let (index, _, merged) = merge::run(inputs, outputs, &merge_options)?;
+    writer.close_index(index)?;
+    meta.stats = merged.stats;
+    Ok(merged)
 }
 
 /// The meta of a block made of `inputs`, without counts and Thanos' part.

@@ -6,13 +6,73 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::file::{self, FileOutput};
+use super::file::{self, FileOutput, ScratchDir};
 use super::{CHUNKS, CREATION_SUFFIX, INDEX, META, TOMBSTONES};
+use crate::codec::{Output, ScratchSpace};
 use crate::error::{Error, Result};
 use crate::id::BlockId;
 use crate::segment::{self, SegmentFiles};
 use crate::tombstone;
+
+/// Where the files of a new block go.
+pub trait NewBlock {
+    /// The index.
+    type Index: Output + Send;
+    /// The segments.
+    type Segments: SegmentFiles<File: Send> + Send;
+
+    /// Starts the index.
+    ///
+    /// # Errors
+    /// Where the disk or the store refuses.
+    fn index(&self) -> Result<Self::Index>;
+
+    /// Where segments go.
+    fn segments(&self) -> Self::Segments;
+
+    /// Memory that index and segments take while they are written, beside that of every merge, in bytes.
+    fn buffer_bytes(&self) -> u64 {
+        0
+    }
+
+    /// Where a merge puts aside what has no room in memory, if there is a place.
+    fn scratch(&self) -> Option<Arc<dyn ScratchSpace>> {
+        None
+    }
+
+    /// Takes back the index, which is complete.
+    ///
+    /// # Errors
+    /// Where the disk or the store refuses.
+    fn close_index(&self, index: Self::Index) -> Result<()>;
+}
+
+impl<N: NewBlock> NewBlock for &N {
+    type Index = N::Index;
+    type Segments = N::Segments;
+
+    fn index(&self) -> Result<Self::Index> {
+        (**self).index()
+    }
+
+    fn segments(&self) -> Self::Segments {
+        (**self).segments()
+    }
+
+    fn buffer_bytes(&self) -> u64 {
+        (**self).buffer_bytes()
+    }
+
+    fn scratch(&self) -> Option<Arc<dyn ScratchSpace>> {
+        (**self).scratch()
+    }
+
+    fn close_index(&self, index: Self::Index) -> Result<()> {
+        (**self).close_index(index)
+    }
+}
 
 /// A block that is being written.
 #[derive(Debug)]
@@ -51,20 +111,6 @@ impl BlockWriter {
         &self.temporary
     }
 
-    /// Starts the index file.
-    ///
-    /// # Errors
-    /// Where the disk refuses.
-    pub fn index(&self) -> Result<FileOutput> {
-        FileOutput::create(&self.temporary.join(INDEX))
-    }
-
-    /// Where segments go.
-    #[must_use]
-    pub fn segments(&self) -> Segments {
-        Segments(self.temporary.join(CHUNKS))
-    }
-
     /// Makes the block appear. The segments and the index must have been finished. Returns its directory.
     ///
     /// # Errors
@@ -84,6 +130,27 @@ impl BlockWriter {
             file::sync_dir(parent)?;
         }
         Ok(self.target.clone())
+    }
+}
+
+impl NewBlock for BlockWriter {
+    type Index = FileOutput;
+    type Segments = Segments;
+
+    fn index(&self) -> Result<FileOutput> {
+        FileOutput::create(&self.temporary.join(INDEX))
+    }
+
+    fn segments(&self) -> Segments {
+        Segments(self.temporary.join(CHUNKS))
+    }
+
+    fn scratch(&self) -> Option<Arc<dyn ScratchSpace>> {
+        Some(Arc::new(ScratchDir::new(&self.temporary)))
+    }
+
+    fn close_index(&self, index: FileOutput) -> Result<()> {
+        index.finish()
     }
 }
 
@@ -136,7 +203,6 @@ pub fn remove_leftovers(parent: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Output;
 
     fn id() -> BlockId {
         BlockId::new(1_700_000_000_000, 7)

@@ -95,7 +95,11 @@ fn directories(into: &Path, id: BlockId) -> (PathBuf, PathBuf) {
 }
 
 /// Every file that the meta lists must be there, with its size.
-fn check_listed(bucket: &Bucket, meta: &BlockMeta, objects: &[ObjectMeta]) -> Result<()> {
+pub(super) fn check_listed(
+    bucket: &Bucket,
+    meta: &BlockMeta,
+    objects: &[ObjectMeta],
+) -> Result<()> {
     let files = meta.thanos.iter().flat_map(|thanos| &thanos.files);
     for file in files.filter(|file| file.rel_path != META_FILE) {
         let location = bucket.object(meta.ulid, &file.rel_path);

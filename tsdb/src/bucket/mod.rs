@@ -13,7 +13,7 @@
 //! A directory without `meta.json` is an upload in progress, an aborted one, or a deletion in progress. Whatever else lies
 //! in the directory of a block belongs to the block; whatever else lies at the root is somebody else's. Finding blocks is
 //! in [`list`], their metas in [`sync`], which of them to look at in [`filter`]; [`upload`], [`download`], [`delete`] move whole blocks, [`mark`] puts marks,
-//! [`range`] reads parts of objects, [`local`] knows what a file-system bucket adds.
+//! [`range`] reads parts of objects, [`stream`] reads and writes whole blocks without a local file, [`local`] knows what a file-system bucket adds.
 
 pub mod delete;
 pub mod download;
@@ -22,6 +22,7 @@ pub mod list;
 pub mod local;
 pub mod mark;
 pub mod range;
+pub mod stream;
 pub mod sync;
 #[cfg(test)]
 mod tests;

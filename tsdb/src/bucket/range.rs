@@ -109,7 +109,7 @@ pub async fn fetch(
     Ok(answers)
 }
 
-async fn fetch_one(bucket: &Bucket, object: &Path, range: Range<u64>) -> Result<Bytes> {
+pub(super) async fn fetch_one(bucket: &Bucket, object: &Path, range: Range<u64>) -> Result<Bytes> {
     let need = range.end - range.start;
     let bytes = bucket.store.get_range(object, range).await.at(|| object)?;
     if bytes.len() as u64 != need {

@@ -79,7 +79,7 @@ pub async fn upload(bucket: &Bucket, dir: &Path, options: &UploadOptions) -> Res
     Ok(meta)
 }
 
-fn no_labels(id: BlockId) -> Error {
+pub(super) fn no_labels(id: BlockId) -> Error {
     Error::Invalid(format!(
         "block {id} has no external labels; without them it would mix with blocks of others"
     ))
@@ -95,7 +95,7 @@ async fn read_local(dir: &Path) -> Result<(BlockId, BlockMeta)> {
     Ok((id, parse_meta(id, &bytes)?))
 }
 
-async fn refuse_present(bucket: &Bucket, id: BlockId) -> Result<()> {
+pub(super) async fn refuse_present(bucket: &Bucket, id: BlockId) -> Result<()> {
     if bucket.has_block(id).await? {
         return Err(Error::Invalid(format!("block {id} is in the bucket")));
     }

@@ -11,8 +11,8 @@ use super::symbols::{self, Ascending};
 use crate::codec::{Cursor, Window};
 use crate::error::{Corruption, Result, ResultExt};
 use crate::id::{ChunkRef, SeriesRef, SymbolRef};
-use crate::index::series::{self, SeriesEntry};
-use crate::index::{HEAD_SIZE, SymbolReader, SymbolTable, Toc, Version, postings};
+use crate::index::series::{self, Pair, SeriesEntry};
+use crate::index::{ChunkMeta, HEAD_SIZE, SymbolReader, SymbolTable, Toc, Version, postings};
 use crate::time::Interval;
 use crate::tombstone::{Intervals, Tombstones};
 
@@ -60,6 +60,10 @@ pub trait Input: Sync {
 
     /// Deletions; empty for blocks of a bucket.
     fn tombstones(&self) -> &Tombstones;
+
+    /// Sees each series once while the block is merged, before anything of it is left out; several threads call it, in any
+    /// order of series.
+    fn pass(&self, _labels: &[Pair], _chunks: &[ChunkMeta]) {}
 }
 
 /// An input with its tables loaded.

@@ -113,6 +113,9 @@ impl<'a, I: Input> Lane<'a, I> {
         while let Some(at) = self.left.next() {
             let index = self.index.as_mut().expect("only dropping takes the window");
             self.source.read_series(index, at, &mut self.entry)?;
+            self.source
+                .input
+                .pass(&self.entry.labels, &self.entry.chunks);
             let deleted = self.source.deleted(self.source.series[at]);
             trim::drop_outside(&mut self.entry.chunks, self.range, deleted);
             if !self.entry.chunks.is_empty() {

@@ -42,7 +42,7 @@ use input::Input;
 use need::{Need, RANGE_MEMORY_BYTES};
 use pipeline::{Spare, pipeline};
 use range::RangeOutput;
-use stitch::Stitcher;
+use stitch::{Outputs, Stitcher};
 use tally::Tally;
 
 /// Output of one label range: enough to be worth a task, little enough to have several in flight for each thread.
@@ -109,27 +109,25 @@ impl Merged {
 /// Where an input is damaged or cannot be read, overlapping chunks cannot be merged, or an output refuses.
 pub fn run<I, O, F>(
     inputs: &[I],
-    index: O,
-    segments: F,
+    outputs: Outputs<'_, O, F>,
     options: &Options,
 ) -> Result<(O, F, Merged)>
 where
     I: Input,
     O: Output + Send,
-    F: SegmentFiles + Send,
-    F::File: Send,
+    F: SegmentFiles<File: Send> + Send,
 {
     let budget = &options.memory.budget;
-    let need = Need::of(inputs, options.threads)?;
+    let mut need = Need::of(inputs, options.threads)?;
+    need.working += outputs.buffer_bytes;
     let held = budget.reserve_waiting(need.bytes());
     let mut held = held.at(|| format!("merging {} blocks", inputs.len()))?;
     pool(options.threads)?.install(|| {
         let (symbols, sources) = input::load_all(inputs)?;
         held.grow((symbols.memory_bytes() as u64).saturating_sub(need.strings))?;
         let pieces = ranges::cut(&sources, ranges::step(&sources))?;
-        let mut stitcher =
-            Stitcher::start(index, segments, Arc::new(symbols), options.segment_bytes)?
-                .bounded(options.memory.clone(), held.split(need.log))?;
+        let mut stitcher = Stitcher::start(outputs, Arc::new(symbols), options.segment_bytes)?
+            .bounded(options.memory.clone(), held.split(need.log))?;
         let spare = Spare::default();
         let build = |piece: &ranges::Piece| {
             let range = range::build(&sources, piece, options, spare.take())?;
@@ -143,7 +141,7 @@ where
             }
             Ok(())
         };
-        pipeline(&pieces, build, write)?;
+        pipeline(pieces, build, write)?;
         drop((sources, spare));
         held.shrink(need.tables - need.strings + need.working);
         stitcher.finish()

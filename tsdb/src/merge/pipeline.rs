@@ -17,12 +17,13 @@ use crate::error::{Error, Result};
 /// Pieces taken and not yet handed on, per thread: one being built while another waits.
 pub const AHEAD: usize = 2;
 
-/// Builds pieces side by side on all threads of the current pool, and hands them on in order.
+/// Builds pieces side by side on all threads of the current pool, and hands them on in order. A piece is asked for when there is
+/// room for what it becomes, by one thread at a time.
 ///
 /// # Errors
-/// Where building or consuming fails: the error of the first such piece.
-pub fn pipeline<P: Sync, R: Send>(
-    pieces: &[P],
+/// Where a piece cannot be had, or building or consuming fails: the error of the first such piece.
+pub fn pipeline<P, R: Send>(
+    pieces: impl IntoIterator<Item = Result<P>, IntoIter: Send>,
     build: impl Fn(&P) -> Result<R> + Sync,
     consume: impl FnMut(R) -> Result<()> + Send,
 ) -> Result<()> {
@@ -37,7 +38,8 @@ pub fn pipeline<P: Sync, R: Send>(
         moved: Condvar::new(),
         ahead: AHEAD * rayon::current_num_threads(),
     };
-    rayon::broadcast(|_| line.work(pieces, &build));
+    let pieces = Mutex::new(pieces.into_iter().fuse());
+    rayon::broadcast(|_| line.work(&pieces, &build));
     let state = line.state.into_inner();
     match state.unwrap_or_else(PoisonError::into_inner).failed {
         Some((_, error)) => Err(error),
@@ -63,13 +65,14 @@ struct Line<R, C> {
 }
 
 impl<R, C: FnMut(R) -> Result<()>> Line<R, C> {
-    fn work<P>(&self, pieces: &[P], build: impl Fn(&P) -> Result<R>) {
+    fn work<P>(
+        &self,
+        pieces: &Mutex<impl Iterator<Item = Result<P>>>,
+        build: impl Fn(&P) -> Result<R>,
+    ) {
         let panicked = StopOnPanic(self);
-        while let Some(at) = self.take(pieces.len()) {
-            let Some(piece) = pieces.get(at) else {
-                break;
-            };
-            match build(piece) {
+        while let Some((at, piece)) = self.take(pieces) {
+            match build(&piece) {
                 Ok(built) => self.hand_on(at, built),
                 Err(error) => self.fail(at, error),
             }
@@ -81,21 +84,30 @@ impl<R, C: FnMut(R) -> Result<()>> Line<R, C> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next piece to build, when there is room for it; none at the end, or once one has failed.
-    fn take(&self, pieces: usize) -> Option<usize> {
-        let mut state = self.lock();
-        while state.failed.is_none() && state.taken < pieces {
-            if state.taken - state.handed < self.ahead {
+    /// The next piece to build and its number, when there is room for it; none at the end, or once one has failed.
+    fn take<P>(&self, pieces: &Mutex<impl Iterator<Item = Result<P>>>) -> Option<(usize, P)> {
+        // Held until the piece has its number; whoever hands on does not need it.
+        let mut pieces = pieces.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = |state: &mut State<R, C>| {
+            state.failed.is_none() && state.taken - state.handed >= self.ahead
+        };
+        let state = self.moved.wait_while(self.lock(), is_full);
+        let at = {
+            let state = state.unwrap_or_else(PoisonError::into_inner);
+            state.failed.is_none().then_some(state.taken)?
+        };
+        match pieces.next()? {
+            Ok(piece) => {
+                let mut state = self.lock();
                 state.taken += 1;
                 state.ready.push_back(None);
-                return Some(state.taken - 1);
+                Some((at, piece))
             }
-            state = self
-                .moved
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            Err(error) => {
+                self.fail(at, error);
+                None
+            }
         }
-        None
     }
 
     /// Puts a finished piece in its place, and hands on what is ready unless another thread does.
@@ -206,7 +218,7 @@ mod tests {
         };
         let end = pool(threads)
             .unwrap()
-            .install(|| pipeline(pieces, build, consume));
+            .install(|| pipeline(pieces.iter().copied().map(Ok), build, consume));
         (got, end)
     }
 
@@ -234,6 +246,24 @@ mod tests {
     }
 
     #[test]
+    fn a_piece_that_cannot_be_had_ends_the_work() {
+        let pieces = (0..100).map(|piece| match piece {
+            40 => Err(Error::Invalid("gone".into())),
+            _ => Ok(piece),
+        });
+        let mut got = 0;
+        let consume = |piece: usize| {
+            got = piece;
+            Ok(())
+        };
+        let end = pool(3)
+            .unwrap()
+            .install(|| pipeline(pieces, |piece| Ok(*piece), consume));
+        assert_eq!(end.unwrap_err().to_string(), "gone");
+        assert!(got < 40);
+    }
+
+    #[test]
     fn a_consumer_that_fails_ends_the_work() {
         let pieces: Vec<usize> = (0..1000).collect();
         let build = |piece: &usize| Ok(*piece);
@@ -243,7 +273,7 @@ mod tests {
         };
         let end = pool(3)
             .unwrap()
-            .install(|| pipeline(&pieces, build, consume));
+            .install(|| pipeline(pieces.iter().copied().map(Ok), build, consume));
         assert_eq!(end.unwrap_err().to_string(), "full");
     }
 
@@ -257,7 +287,7 @@ mod tests {
         let run = || {
             pool(3)
                 .unwrap()
-                .install(|| pipeline(&pieces, build, |_| Ok(())))
+                .install(|| pipeline(pieces.iter().copied().map(Ok), build, |_| Ok(())))
         };
         assert!(std::panic::catch_unwind(run).is_err());
     }

@@ -28,50 +28,93 @@ pub fn step<I: Input>(sources: &[Source<'_, I>]) -> usize {
     series.div_ceil(pieces).max(1)
 }
 
-/// Cuts the sources into pieces of about `step` series of the largest.
+/// The pieces of about `step` series of the largest source, each found only when it is asked for: the reads that it takes lie
+/// where whoever builds the pieces reads next, so a source that comes over a network is not fetched twice.
 ///
 /// # Errors
-/// Where an index is damaged or cannot be read.
-pub fn cut<I: Input>(sources: &[Source<'_, I>], step: usize) -> Result<Vec<Piece>> {
-    let Some(largest) = (0..sources.len()).max_by_key(|&at| sources[at].series.len()) else {
-        return Ok(Vec::new());
-    };
-    let mut windows = sources
-        .iter()
-        .map(|source| source.input.index_probe())
-        .collect::<Result<Vec<_>>>()?;
-    let mut pivot = SeriesEntry::default();
-    let mut starts = vec![0; sources.len()];
-    let mut guesses = vec![step; sources.len()];
-    let mut pieces = Vec::new();
-    for at in (step..sources[largest].series.len()).step_by(step.max(1)) {
-        sources[largest].read_series(&mut windows[largest], at, &mut pivot)?;
-        let mut ends = starts.clone();
-        for (which, source) in sources.iter().enumerate() {
-            let end = if which == largest {
-                at
-            } else {
-                let start = starts[which];
-                source.lower_bound(&mut windows[which], &pivot.labels, start, guesses[which])?
+/// Where an index cannot be opened. Each piece may be an error where one is damaged or cannot be read.
+pub fn cut<'a, I: Input>(sources: &'a [Source<'a, I>], step: usize) -> Result<Cuts<'a, I>> {
+    let windows = sources.iter().map(|source| source.input.index_probe());
+    Ok(Cuts {
+        sources,
+        windows: windows.collect::<Result<_>>()?,
+        largest: (0..sources.len()).max_by_key(|&at| sources[at].series.len()),
+        step: step.max(1),
+        next: step.max(1),
+        starts: vec![0; sources.len()],
+        guesses: vec![step; sources.len()],
+        pivot: SeriesEntry::default(),
+    })
+}
+
+/// Cutting, somewhere on the way.
+pub struct Cuts<'a, I: Input> {
+    sources: &'a [Source<'a, I>],
+    windows: Vec<I::Window>,
+    /// The source that pivots are taken from; none at the end.
+    largest: Option<usize>,
+    step: usize,
+    /// Position of the next pivot.
+    next: usize,
+    starts: Vec<usize>,
+    /// How long the last piece of each source was.
+    guesses: Vec<usize>,
+    pivot: SeriesEntry,
+}
+
+impl<I: Input> Cuts<'_, I> {
+    /// Where each source's piece ends that begins at `starts`, by the pivot at `next` of the largest.
+    fn ends(&mut self, largest: usize) -> Result<Vec<usize>> {
+        let pivot = &mut self.pivot;
+        self.sources[largest].read_series(&mut self.windows[largest], self.next, pivot)?;
+        let mut ends = self.starts.clone();
+        for (which, source) in self.sources.iter().enumerate() {
+            let (start, guess) = (self.starts[which], self.guesses[which]);
+            ends[which] = match which == largest {
+                true => self.next,
+                false => {
+                    source.lower_bound(&mut self.windows[which], &pivot.labels, start, guess)?
+                }
             };
-            guesses[which] = end - starts[which];
-            ends[which] = end;
+            self.guesses[which] = ends[which] - start;
         }
-        pieces.push(
-            starts
-                .iter()
-                .zip(&ends)
-                .map(|(&start, &end)| start..end)
-                .collect(),
-        );
-        starts = ends;
+        Ok(ends)
     }
-    pieces.push(
-        starts
-            .iter()
-            .zip(sources)
-            .map(|(&start, source)| start..source.series.len())
-            .collect(),
-    );
-    Ok(pieces)
+}
+
+impl<I: Input> Iterator for Cuts<'_, I> {
+    type Item = Result<Piece>;
+
+    fn next(&mut self) -> Option<Result<Piece>> {
+        let largest = self.largest?;
+        let is_last = self.next >= self.sources[largest].series.len();
+        let ends = match is_last {
+            true => Ok(self
+                .sources
+                .iter()
+                .map(|source| source.series.len())
+                .collect()),
+            false => self.ends(largest),
+        };
+        if is_last || ends.is_err() {
+            self.largest = None;
+        }
+        let ends: Vec<usize> = match ends {
+            Ok(ends) => ends,
+            Err(error) => return Some(Err(error)),
+        };
+        let piece = self.starts.iter().zip(&ends);
+        let piece = piece.map(|(&start, &end)| start..end).collect();
+        self.starts = ends;
+        self.next += self.step;
+        Some(Ok(piece))
+    }
+}
+
+impl<I: Input> std::fmt::Debug for Cuts<'_, I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cuts")
+            .field("starts", &self.starts)
+            .finish()
+    }
 }

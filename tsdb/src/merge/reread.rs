@@ -169,7 +169,7 @@ mod tests {
     use crate::chunk::{ChunkView, xor};
     use crate::codec::Cursor;
     use crate::merge::range::RangeOutput;
-    use crate::merge::stitch::Stitcher;
+    use crate::merge::stitch::{Outputs, Stitcher};
     use crate::tombstone::Tombstones;
 
     /// A block in memory.
@@ -231,7 +231,8 @@ mod tests {
             symbols.push(text.as_bytes()).unwrap();
         }
         let symbols = Arc::new(symbols);
-        let mut stitcher = Stitcher::start(Vec::new(), Vec::new(), symbols, segment_bytes).unwrap();
+        let outputs = Outputs::new(Vec::new(), Vec::new());
+        let mut stitcher = Stitcher::start(outputs, symbols, segment_bytes).unwrap();
         for series in ranges {
             let mut range = RangeOutput::default();
             for &(value, chunks) in *series {

@@ -1,5 +1,7 @@
 //! Generators, models and injuries for tests (feature `testing`, never set by the binary).
 
+#[cfg(feature = "bucket")]
+pub mod counting_store;
 pub mod damage;
 #[cfg(feature = "bucket")]
 pub mod faulty_store;
