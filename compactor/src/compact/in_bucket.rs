@@ -19,6 +19,7 @@ use tsdb::meta::BlockMeta;
 use tsdb::segment;
 
 use super::make::{Made, empty_job, fence_culprit, is_accepted};
+use crate::build::Look;
 use crate::compactor::Compactor;
 use crate::error::{Error, Result};
 use crate::fetch::{blocking, fact};
@@ -26,7 +27,6 @@ use crate::group::Group;
 use crate::health::Health;
 use crate::report::Job;
 use crate::streamed::{Opened, Streamed};
-use crate::build::Look;
 use crate::{result_meta, retry};
 
 /// A block that was written, but for its meta.
