@@ -155,7 +155,7 @@ fn generated(dir: &Path) -> String {
         "block generate --targets=1 --blocks=1 --out {}",
         dir.display()
     );
-    let block = String::from_utf8(check_exit(&line, 0).stdout).unwrap();
+    let block = String::from_utf8_lossy(&check_exit(&line, 0).stdout).into_owned();
     block.trim().to_owned()
 }
 
