@@ -286,6 +286,36 @@ fn imports_of_the_block_crate_point_down_or_leftwards() {
     assert_none(&complaints);
 }
 
+/// What is tested against each other in `query` shares neither code nor mistakes.
+#[test]
+fn naive_evaluator_and_engine_do_not_know_each_other() {
+    const ENGINE: [&str; 5] = ["plan", "exec", "functions", "engine", "storage"];
+    let mut complaints = Vec::new();
+    let mut seen = BTreeSet::new();
+    for source in sources() {
+        let Some(inner) = source.path.strip_prefix("query/src/") else {
+            continue;
+        };
+        let module = inner.split('/').next().unwrap_or(inner);
+        let module = module.trim_end_matches(".rs").to_owned();
+        let forbidden: &[&str] = match module.as_str() {
+            "naive" => &ENGINE,
+            engine if ENGINE.contains(&engine) => &["naive"],
+            _ => continue,
+        };
+        seen.insert(module);
+        for line in source.product_lines() {
+            if line.trim_start().starts_with("//") {
+                continue;
+            }
+            let found = imports(line).into_iter().filter(|name| forbidden.contains(name));
+            complaints.extend(found.map(|name| format!("{} imports {name}", source.path)));
+        }
+    }
+    assert_eq!(seen.len(), ENGINE.len() + 1, "moved: {seen:?}");
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
 #[test]
 fn imports_are_found_in_every_form() {
     fn check(line: &str, want: &[&str]) {

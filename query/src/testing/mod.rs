@@ -17,3 +17,4 @@ pub mod notation;
 pub mod queries;
 pub mod recorded;
 pub mod samples;
+pub mod script;
