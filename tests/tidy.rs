@@ -308,7 +308,9 @@ fn naive_evaluator_and_engine_do_not_know_each_other() {
             if line.trim_start().starts_with("//") {
                 continue;
             }
-            let found = imports(line).into_iter().filter(|name| forbidden.contains(name));
+            let found = imports(line)
+                .into_iter()
+                .filter(|name| forbidden.contains(name));
             complaints.extend(found.map(|name| format!("{} imports {name}", source.path)));
         }
     }
