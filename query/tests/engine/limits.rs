@@ -58,7 +58,7 @@ async fn memory_of_a_query_and_of_all_is_bounded_and_given_back() {
     for (query, process) in [(8_000, 1 << 30), (1 << 30, 8_000)] {
         let engine = hundred_series(Config {
             query_bytes_max: query,
-            process_bytes_max: process,
+            memory: Budget::new("process", process),
             ..Config::default()
         });
         for _ in 0..3 {
