@@ -198,11 +198,11 @@ const FAILURES_SHOWN: usize = 5;
 fn check(layout: Layout) {
     let evaluator = OverBlocks::new(layout);
     let report = evaluate_all(&root(), &[&evaluator], &Filter::from_env()).unwrap();
-    println!("{}", report.text(FAILURES_SHOWN));
     let total = report.total();
     assert!(total.passed > 0, "nothing was run");
     let failed = total.failures.len();
-    assert!(failed <= FAILURES_MAX, "{failed} lines differ");
+    let text = report.text(FAILURES_SHOWN);
+    assert!(failed <= FAILURES_MAX, "{failed} lines differ\n{text}");
 }
 
 #[test]
