@@ -134,7 +134,7 @@ impl Gather {
 impl Lane {
     /// Moves the chunks of the series at hand out, and goes on.
     fn take(&mut self, chunks: &mut Vec<SeriesChunk>) {
-        if let Some(series) = self.batch.iter().nth(self.at) {
+        if let Some(series) = self.batch.get(self.at) {
             chunks.extend_from_slice(series.chunks);
         }
         self.at += 1;
@@ -151,11 +151,8 @@ impl Lane {
             warnings.append(&mut self.batch.warnings);
             self.at = 0;
         }
-        self.head = self
-            .batch
-            .iter()
-            .nth(self.at)
-            .map(|series| series.to_labels());
+        let series = self.batch.get(self.at);
+        self.head = series.map(|series| series.to_labels());
         Ok(())
     }
 }

@@ -111,13 +111,23 @@ impl SeriesBatch {
         self.series.is_empty()
     }
 
+    /// The series at a place.
+    #[must_use]
+    pub fn get(&self, at: usize) -> Option<SeriesView<'_>> {
+        self.series.get(at).map(|series| self.view(series))
+    }
+
     /// The series in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = SeriesView<'_>> {
-        self.series.iter().map(|(labels, chunks)| SeriesView {
+        self.series.iter().map(|series| self.view(series))
+    }
+
+    fn view(&self, (labels, chunks): &(Range<usize>, Range<usize>)) -> SeriesView<'_> {
+        SeriesView {
             text: &self.text,
             labels: &self.labels[labels.clone()],
             chunks: &self.chunks[chunks.clone()],
-        })
+        }
     }
 }
 
