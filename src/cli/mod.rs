@@ -8,6 +8,7 @@ pub(crate) mod block;
 pub(crate) mod bucket;
 pub(crate) mod compact;
 pub(crate) mod demo;
+pub(crate) mod promql;
 pub(crate) mod query;
 pub(crate) mod service;
 pub(crate) mod shared;
@@ -118,6 +119,9 @@ pub(crate) enum ToolsCommand {
     /// Tools for block directories on local disks
     #[command(subcommand)]
     Block(block::BlockCommand),
+    /// Look at PromQL expressions, ask servers that answer them
+    #[command(subcommand)]
+    Promql(Box<promql::PromqlCommand>),
 }
 
 /// The whole tree, ready to parse.

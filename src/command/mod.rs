@@ -9,6 +9,7 @@ mod compact;
 mod demo;
 mod documentation;
 mod open;
+mod promql;
 mod query;
 
 pub(crate) use open::Usage;
@@ -55,6 +56,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::Block(command) | Command::Tools(ToolsCommand::Block(command))) => {
             block::run(command)
         }
+        Some(Command::Tools(ToolsCommand::Promql(command))) => promql::run(&command),
         Some(Command::Demo(flags)) => demo::run(&flags),
         Some(Command::Completions { shell }) => documentation::completions(shell),
         Some(Command::Man { out }) => documentation::man(out.as_deref()),
