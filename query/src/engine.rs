@@ -24,6 +24,7 @@ use crate::gate::Gate;
 use crate::metrics::EngineMetrics;
 use crate::plan::build::build;
 use crate::plan::explain::{Explained, explain};
+use crate::plan::rewrite::rewrite;
 use crate::plan::{Grid, Plan};
 use crate::request::{Answer, Request};
 use crate::storage::{Selection, Storage, StoredBatch};
@@ -166,7 +167,7 @@ impl Engine {
             not(feature = "testing"),
             expect(unused_mut, reason = "tests break plans")
         )]
-        let mut plan = build(&tree, request)?;
+        let mut plan = rewrite(build(&tree, request)?, request.features);
         #[cfg(feature = "testing")]
         if let Some(fault) = self.0.fault {
             fault.put_into(&mut plan);

@@ -12,6 +12,7 @@ mod call;
 pub mod explain;
 pub mod names;
 mod own;
+pub mod rewrite;
 pub mod time;
 mod windows;
 

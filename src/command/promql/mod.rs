@@ -11,6 +11,7 @@ use std::io::Read as _;
 use anyhow::Context as _;
 use query::plan::build::build;
 use query::plan::explain::{Explained, explain};
+use query::plan::rewrite::rewrite;
 use query::request::{Features, Request, When};
 use query::syntax::{self, parse, prepare};
 
@@ -77,6 +78,7 @@ fn explained(flags: &ExplainFlags) -> anyhow::Result<String> {
     request.features = features(&flags.expr)?;
     let tree = parse(&request.text, request.features.syntax())?;
     let plan = build(&prepare(tree, when)?, &request)?;
+    let plan = rewrite(plan, request.features);
     let mut out = String::new();
     draw(&explain(&plan), "", "", &mut out);
     Ok(out)
