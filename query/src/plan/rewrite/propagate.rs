@@ -6,15 +6,18 @@
 //!
 //! Only labels that take part in the matching count, and only as far as they reach unchanged from the selector to the
 //! operator. A side whose lonely series are part of the answer (`or`, the left of `unless`, sides that a fill value
-//! completes) is read as it is, and so is one about whose lonely series there may be something to tell.
+//! completes) is read as it is, and so is one about whose lonely series there may be something to tell: a warning, or
+//! that two of them are the same to the operator.
 
 use tsdb::label::METRIC_NAME;
 use tsdb::matcher::{Matcher, MatcherKind};
 
 use crate::functions::Name;
+use crate::plan::names::picks;
 use crate::plan::{Aggregation, Join, Op, Plan, PlanId, is_metadata};
 use crate::request::Features;
-use crate::syntax::BinaryOp;
+use crate::syntax::ast::{Cardinality, Matching};
+use crate::syntax::{AggregateOp, BinaryOp};
 
 /// Functions that have nothing to tell about any sample.
 const SILENT: [&str; 4] = [
@@ -32,16 +35,13 @@ pub(super) fn propagate(mut plan: Plan, features: Features) -> Plan {
         let Op::Join(join) = &plan.nodes[id].op else {
             continue;
         };
-        let (left, right) = narrowed(join);
+        let (left, right) = narrowed(&plan, join);
         let (lhs, rhs) = (join.lhs, join.rhs);
         let shared = |plan: &Plan, side: PlanId| -> Vec<Matcher> {
-            let takes_part = |matcher: &Matcher| {
-                let name = matcher.name();
-                let is_named = join.matching.labels.iter().any(|label| label == name);
-                !is_metadata(name) && is_named == join.matching.on
-            };
             let known = asked(plan, side).into_iter();
-            known.filter(takes_part).collect()
+            known
+                .filter(|matcher| takes_part(&join.matching, matcher.name()))
+                .collect()
         };
         let (of_left, of_right) = (shared(&plan, lhs), shared(&plan, rhs));
         if right && is_silent(&plan, rhs, features) {
@@ -55,15 +55,44 @@ pub(super) fn propagate(mut plan: Plan, features: Features) -> Plan {
 }
 
 /// Whether the left and the right side only matter where they find a partner.
-fn narrowed(join: &Join) -> (bool, bool) {
+fn narrowed(plan: &Plan, join: &Join) -> (bool, bool) {
     match join.op {
         BinaryOp::And => (true, true),
         BinaryOp::Unless => (false, true),
         BinaryOp::Or => (false, false),
         _ => {
-            let (left, right) = (join.matching.fill_left, join.matching.fill_right);
-            (right.is_none(), left.is_none())
+            let matching = &join.matching;
+            let one_is_left = matching.cardinality == Cardinality::OneToMany;
+            let repeats_left = one_is_left && !cannot_repeat(plan, join.lhs, matching);
+            let repeats_right = !one_is_left && !cannot_repeat(plan, join.rhs, matching);
+            (
+                matching.fill_right.is_none() && !repeats_left,
+                matching.fill_left.is_none() && !repeats_right,
+            )
         }
+    }
+}
+
+/// Whether a label decides who is whose partner.
+fn takes_part(matching: &Matching, label: &str) -> bool {
+    let is_named = matching.labels.iter().any(|name| name == label);
+    !is_metadata(label) && is_named == matching.on
+}
+
+/// Whether no two series of a vector are the same to an operator, which would be an error.
+fn cannot_repeat(plan: &Plan, id: PlanId, matching: &Matching) -> bool {
+    match (&plan.nodes[id].op, below(plan, id)) {
+        (Op::Instant(scan, _) | Op::Window(scan, _), _) => {
+            let is_whole = !matching.on && matching.labels.is_empty();
+            is_whole && name(&plan.scans[scan.scan].matchers).is_some()
+        }
+        (Op::Aggregate(aggregation), _) if !picks(aggregation.op) => {
+            let mut grouping = aggregation.grouping.iter();
+            let is_by = !aggregation.without && aggregation.op != AggregateOp::CountValues;
+            is_by && grouping.all(|label| takes_part(matching, label))
+        }
+        (_, Some(child)) => cannot_repeat(plan, child, matching),
+        (_, None) => false,
     }
 }
 
@@ -88,10 +117,15 @@ fn is_silent(plan: &Plan, id: PlanId, features: Features) -> bool {
 
 /// Whether a selector names a metric whose samples are floats.
 fn are_floats(matchers: &[Matcher]) -> bool {
-    let name = matchers
+    name(matchers).is_some_and(|name| FLOATS.iter().any(|end| name.ends_with(end)))
+}
+
+/// The name of the one metric that a selector finds.
+fn name(matchers: &[Matcher]) -> Option<&str> {
+    let mut names = matchers
         .iter()
-        .find(|matcher| matcher.name() == METRIC_NAME && matcher.kind() == MatcherKind::Equal);
-    name.is_some_and(|name| FLOATS.iter().any(|end| name.value().ends_with(end)))
+        .filter(|matcher| matcher.name() == METRIC_NAME && matcher.kind() == MatcherKind::Equal);
+    names.next().map(Matcher::value)
 }
 
 /// The matchers of the selector at the bottom.
@@ -190,9 +224,12 @@ mod tests {
     #[test]
     fn only_labels_of_the_matching_count() {
         let both = r#"x="1",y="2","a""#;
-        check("a{x=\"1\",y=\"2\"} * on(x) b", [both, r#""b",x="1""#]);
-        check("a{x=\"1\",y=\"2\"} * ignoring(x) b", [both, r#""b",y="2""#]);
-        check("a{x=\"1\",y=\"2\"} * on() group_left b", [both, r#""b""#]);
+        check("a{x=\"1\",y=\"2\"} and on(x) b", [both, r#""b",x="1""#]);
+        check(
+            "a{x=\"1\",y=\"2\"} and ignoring(x) b",
+            [both, r#""b",y="2""#],
+        );
+        check("a{x=\"1\",y=\"2\"} and on() b", [both, r#""b""#]);
         check(
             "{__name__=\"a\",__type__=\"t\"} * b",
             [r#""a",__type__="t""#, r#""b""#],
@@ -211,17 +248,17 @@ mod tests {
             [a, r#""b_total""#],
         );
         check(
-            "a{x=\"1\"} * on(x) sum without (y) (b_total)",
+            "a{x=\"1\"} and on(x) sum without (y) (b_total)",
             [a, r#""b_total",x="1""#],
         );
         check(
-            "a{x=\"1\"} * on(x) topk by (x) (1, b_total)",
+            "a{x=\"1\"} and on(x) topk by (x) (1, b_total)",
             [a, r#""b_total",x="1""#],
         );
-        check("a{x=\"1\"} * on(x) topk(1, b_total)", [a, r#""b_total""#]);
-        check("sum by (y) (a{x=\"1\"}) * on(x) b", [a, r#""b""#]);
+        check("a{x=\"1\"} and on(x) topk(1, b_total)", [a, r#""b_total""#]);
+        check("sum by (y) (a{x=\"1\"}) and on(x) b", [a, r#""b""#]);
         check(
-            "a{x=\"1\"} * on(x) label_replace(b, \"x\", \"1\", \"\", \"\")",
+            "a{x=\"1\"} and on(x) label_replace(b, \"x\", \"1\", \"\", \"\")",
             [a, r#""b""#],
         );
     }
@@ -229,15 +266,33 @@ mod tests {
     #[test]
     fn what_might_be_told_about_lonely_series_is_told() {
         let (a, b, b_total) = (r#"x="1","a""#, r#""b""#, r#""b_total",x="1""#);
-        check("a{x=\"1\"} * on(x) sum by (x) (b)", [a, b]);
-        check("a{x=\"1\"} * on(x) rate(b[5m])", [a, b]);
-        check("a{x=\"1\"} * on(x) (b > 1)", [a, b]);
+        check("a{x=\"1\"} and on(x) sum by (x) (b)", [a, b]);
+        check("a{x=\"1\"} and on(x) rate(b[5m])", [a, b]);
+        check("a{x=\"1\"} and on(x) (b > 1)", [a, b]);
         check(
-            "a{x=\"1\"} * on(x) count_over_time(b[5m])",
+            "a{x=\"1\"} and on(x) count_over_time(b[5m])",
             [a, r#""b",x="1""#],
         );
-        check("a{x=\"1\"} * on(x) rate(b_total[5m])", [a, b_total]);
-        check("a{x=\"1\"} * on(x) (b_total > 1)", [a, b_total]);
+        check("a{x=\"1\"} and on(x) rate(b_total[5m])", [a, b_total]);
+        check("a{x=\"1\"} and on(x) (b_total > 1)", [a, b_total]);
+    }
+
+    #[test]
+    fn series_that_are_the_same_to_an_operator_are_found_out() {
+        let (a, b) = (r#"x="1","a""#, r#""b""#);
+        check("a{x=\"1\"} * on(x) b", [a, b]);
+        check("a{x=\"1\"} * ignoring(y) b", [a, b]);
+        check("a{x=\"1\"} * on(x) group_left b", [a, b]);
+        check("a{x=\"1\"} * on(x) group_right b", [a, r#""b",x="1""#]);
+        check(
+            "a * on(x) group_right b{x=\"1\"}",
+            [r#""a""#, r#"x="1","b""#],
+        );
+        check("a * on(x) b{x=\"1\"}", [r#""a",x="1""#, r#"x="1","b""#]);
+        check(
+            "a{x=\"1\"} * on(x,y) sum by (x) (b_total)",
+            [a, r#""b_total",x="1""#],
+        );
     }
 
     #[test]

@@ -7,21 +7,12 @@
 //! ```
 
 use super::super::ast::{Cardinality, Matching};
-use super::super::token::{BinaryOp, Keyword, Kind};
+use super::super::token::{Keyword, Kind};
 use super::{Context, Parsed, Parser, quote};
 
-const OPENING: Context = Context {
-    place: "grouping opts",
-    wanted: "\"(\"",
-};
-const LABEL: Context = Context {
-    place: "grouping opts",
-    wanted: "label",
-};
-const AFTER_LABEL: Context = Context {
-    place: "grouping opts",
-    wanted: "\",\" or \")\"",
-};
+const OPENING: Context = Context::new("grouping opts", "\"(\"");
+const LABEL: Context = Context::new("grouping opts", "label");
+const AFTER_LABEL: Context = Context::new("grouping opts", "\",\" or \")\"");
 
 impl Parser<'_> {
     pub(super) fn matching(&mut self) -> Parsed<Matching> {
@@ -72,17 +63,9 @@ impl Parser<'_> {
 
     fn fill_value(&mut self) -> Parsed<f64> {
         self.expect(Kind::LeftParen)?;
-        let negative = self.take(Kind::Op(BinaryOp::Sub))?.is_some();
-        if !negative {
-            self.take(Kind::Op(BinaryOp::Add))?;
-        }
-        if !matches!(self.peek()?, Kind::Number | Kind::Duration) {
-            return Err(self.unexpected());
-        }
-        let token = self.bump()?;
-        let value = self.number(token);
+        let value = self.signed_number()?;
         self.expect(Kind::RightParen)?;
-        Ok(if negative { -value } else { value })
+        Ok(value)
     }
 
     /// A list of labels in parentheses.

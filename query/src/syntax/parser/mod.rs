@@ -37,10 +37,13 @@ struct Context {
     wanted: &'static str,
 }
 
-const NOWHERE: Context = Context {
-    place: "",
-    wanted: "",
-};
+impl Context {
+    const fn new(place: &'static str, wanted: &'static str) -> Self {
+        Self { place, wanted }
+    }
+}
+
+const NOWHERE: Context = Context::new("", "");
 
 pub(super) struct Parser<'q> {
     text: &'q str,
@@ -304,6 +307,20 @@ impl<'q> Parser<'q> {
             self.refuse(token.span, message);
             0.0
         })
+    }
+
+    /// A number or a duration behind a sign, or behind none.
+    fn signed_number(&mut self) -> Parsed<f64> {
+        let negative = self.take(Kind::Op(BinaryOp::Sub))?.is_some();
+        if !negative {
+            self.take(Kind::Op(BinaryOp::Add))?;
+        }
+        if !matches!(self.peek()?, Kind::Number | Kind::Duration) {
+            return Err(self.unexpected());
+        }
+        let token = self.bump()?;
+        let value = self.number(token);
+        Ok(if negative { -value } else { value })
     }
 
     fn number_node(&mut self, token: Token) -> NodeId {

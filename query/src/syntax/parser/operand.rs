@@ -12,10 +12,7 @@ use super::super::function;
 use super::super::token::{AggregateOp, BinaryOp, Keyword, Kind, Token};
 use super::{Context, Parsed, Parser, quote};
 
-const AGGREGATION: Context = Context {
-    place: "aggregation",
-    wanted: "",
-};
+const AGGREGATION: Context = Context::new("aggregation", "");
 
 struct Grouping {
     labels: Vec<String>,

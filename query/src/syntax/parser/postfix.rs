@@ -9,33 +9,21 @@
 
 use super::super::ast::{At, Expr, Length, Moment, NodeId, Span, Subquery, VectorSelector};
 use super::super::number;
-use super::super::token::{BinaryOp, Keyword, Kind, Token};
+use super::super::token::{Keyword, Kind, Token};
 use super::{Context, Parsed, Parser};
 
-const RANGE: Context = Context {
-    place: "subquery or range selector",
-    wanted: "number, duration, step(), or range()",
-};
-const AFTER_RANGE: Context = Context {
-    place: "subquery or range",
-    wanted: "\":\" or \"]\"",
-};
-const STEP: Context = Context {
-    place: "subquery selector",
-    wanted: "number, duration, step(), range(), or \"]\"",
-};
-const AFTER_STEP: Context = Context {
-    place: "subquery selector",
-    wanted: "\"]\"",
-};
-const OFFSET: Context = Context {
-    place: "offset",
-    wanted: "number, duration, step(), or range()",
-};
-const AT: Context = Context {
-    place: "@",
-    wanted: "timestamp",
-};
+const RANGE: Context = Context::new(
+    "subquery or range selector",
+    "number, duration, step(), or range()",
+);
+const AFTER_RANGE: Context = Context::new("subquery or range", "\":\" or \"]\"");
+const STEP: Context = Context::new(
+    "subquery selector",
+    "number, duration, step(), range(), or \"]\"",
+);
+const AFTER_STEP: Context = Context::new("subquery selector", "\"]\"");
+const OFFSET: Context = Context::new("offset", "number, duration, step(), or range()");
+const AT: Context = Context::new("@", "timestamp");
 const SELECTORS: &str = "an instant vector selector or range vector selector or a subquery";
 
 impl Parser<'_> {
@@ -185,16 +173,7 @@ impl Parser<'_> {
     }
 
     fn timestamp(&mut self, span: Span) -> Parsed<i64> {
-        let negative = self.take(Kind::Op(BinaryOp::Sub))?.is_some();
-        if !negative {
-            self.take(Kind::Op(BinaryOp::Add))?;
-        }
-        if !matches!(self.peek()?, Kind::Number | Kind::Duration) {
-            return Err(self.unexpected());
-        }
-        let token = self.bump()?;
-        let value = self.number(token);
-        let seconds = if negative { -value } else { value };
+        let seconds = self.signed_number()?;
         if seconds.is_nan() || seconds.abs() >= 9_223_372_036_854_775_807.0 {
             let seconds = if seconds.is_finite() {
                 format!("{seconds:.6}")

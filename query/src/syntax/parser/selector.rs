@@ -16,22 +16,10 @@ use super::super::token::{BinaryOp, Kind, Token};
 use super::{Context, Parsed, Parser};
 
 const PLACE: &str = "label matching";
-const ITEM: Context = Context {
-    place: PLACE,
-    wanted: "identifier or \"}\"",
-};
-const OPERATOR: Context = Context {
-    place: PLACE,
-    wanted: "label matching operator",
-};
-const VALUE: Context = Context {
-    place: PLACE,
-    wanted: "string",
-};
-const AFTER_ITEM: Context = Context {
-    place: PLACE,
-    wanted: "\",\" or \"}\"",
-};
+const ITEM: Context = Context::new(PLACE, "identifier or \"}\"");
+const OPERATOR: Context = Context::new(PLACE, "label matching operator");
+const VALUE: Context = Context::new(PLACE, "string");
+const AFTER_ITEM: Context = Context::new(PLACE, "\",\" or \"}\"");
 
 impl Parser<'_> {
     /// A selector up to the end of the text.
