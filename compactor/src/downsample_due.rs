@@ -61,21 +61,19 @@ pub fn due(blocks: &[&BlockMeta]) -> Vec<Due> {
 #[cfg(test)]
 mod tests {
     use tsdb::meta::ThanosMeta;
+    use tsdb::testing::metas;
 
     use super::*;
 
     fn block(id: u128, resolution: Resolution, hours: i64, sources: &[u128]) -> BlockMeta {
-        let mut meta = BlockMeta {
-            ulid: BlockId::new(0, id),
+        BlockMeta {
             max_time: Millis(hours * Millis::HOUR.0),
             thanos: Some(ThanosMeta {
                 resolution,
                 ..ThanosMeta::default()
             }),
-            ..BlockMeta::default()
-        };
-        meta.compaction.sources = sources.iter().map(|&id| BlockId::new(0, id)).collect();
-        meta
+            ..metas::block(id, sources)
+        }
     }
 
     #[test]

@@ -54,16 +54,9 @@ pub fn superseded(unmarked: &[&BlockMeta]) -> Vec<Superseded> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tsdb::testing::metas::block;
 
-    fn block(id: u128, sources: &[u128]) -> BlockMeta {
-        let mut meta = BlockMeta {
-            ulid: BlockId::new(0, id),
-            ..BlockMeta::default()
-        };
-        meta.compaction.sources = sources.iter().map(|&id| BlockId::new(0, id)).collect();
-        meta
-    }
+    use super::*;
 
     #[test]
     fn superseded_blocks_name_the_block_that_has_their_sources() {

@@ -73,19 +73,17 @@ fn sources(blocks: &[&BlockMeta]) -> BTreeSet<BlockId> {
 
 #[cfg(test)]
 mod tests {
+    use tsdb::testing::metas;
     use tsdb::time::Millis;
 
     use super::*;
 
     fn block(id: u128, range: (i64, i64), sources: &[u128]) -> BlockMeta {
-        let mut meta = BlockMeta {
-            ulid: BlockId::new(0, id),
+        BlockMeta {
             min_time: Millis(range.0),
             max_time: Millis(range.1),
-            ..BlockMeta::default()
-        };
-        meta.compaction.sources = sources.iter().map(|&id| BlockId::new(0, id)).collect();
-        meta
+            ..metas::block(id, sources)
+        }
     }
 
     #[test]

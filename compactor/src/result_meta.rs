@@ -54,25 +54,16 @@ pub fn downsampled(
 
 #[cfg(test)]
 mod tests {
+    use tsdb::testing::metas::block;
     use tsdb::time::Millis;
 
     use super::*;
 
-    fn input(id: u128, range: (i64, i64), level: u32, sources: &[u128]) -> BlockMeta {
-        let mut meta = BlockMeta {
-            ulid: BlockId::new(0, id),
-            min_time: Millis(range.0),
-            max_time: Millis(range.1),
-            ..BlockMeta::default()
-        };
-        meta.compaction.level = level;
-        meta.compaction.sources = sources.iter().map(|&id| BlockId::new(0, id)).collect();
-        meta
-    }
-
     #[test]
     fn downsampled_block_keeps_what_downsampling_does_not_recount() {
-        let mut source = input(9, (0, 100), 4, &[1]);
+        let mut source = block(9, &[1]);
+        source.max_time = Millis(100);
+        source.compaction.level = 4;
         source.stats.num_float_samples = 77;
         source.stats.num_tombstones = 2;
         let stats = BlockStats {

@@ -145,15 +145,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn block(id: u128, sources: &[u128]) -> BlockMeta {
-        let mut meta = BlockMeta {
-            ulid: BlockId::new(0, id),
-            ..BlockMeta::default()
-        };
-        meta.compaction.sources = sources.iter().map(|&id| BlockId::new(0, id)).collect();
-        meta
-    }
+    use crate::testing::metas::block;
 
     #[test]
     fn time_partition_counts_both_ends() {

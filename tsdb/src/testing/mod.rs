@@ -15,6 +15,7 @@ pub mod fuzz_openmetrics;
 pub mod golden;
 pub mod hex;
 pub mod index_model;
+pub mod metas;
 pub mod model;
 pub mod strategy;
 pub mod trickle;
