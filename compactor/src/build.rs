@@ -11,7 +11,7 @@ use tsdb::block::{CHUNKS, INDEX, META};
 use tsdb::bucket::upload::segment_names;
 use tsdb::budget::Budget;
 use tsdb::codec::Window;
-use tsdb::error::{Error, Result, ResultExt as _};
+use tsdb::error::{Error, ErrorKind, Result, ResultExt as _};
 use tsdb::id::{BlockId, SymbolRef};
 use tsdb::index::series::{Pair, SeriesEntry};
 use tsdb::index::walk::SeriesWalk;
@@ -23,6 +23,8 @@ use tsdb::meta::{BlockMeta, ThanosMeta};
 use tsdb::segment;
 use tsdb::time::TimeRange;
 
+use crate::downsample::block::{Downsampled, Targets};
+use crate::fused;
 use crate::health::{Check, ChunkAt, Health};
 
 /// How to compact.
@@ -49,6 +51,8 @@ pub struct Built {
     pub series_sorted: u64,
     /// What its ranges amount to.
     pub ranges: Vec<Tally>,
+    /// Coarser blocks that were made beside it, finest first; none of one without samples.
+    pub coarser: Vec<Option<Downsampled>>,
 }
 
 /// Looks at the index of the block in `dir`, whose chunks should lie in `range`.
@@ -123,11 +127,16 @@ impl Look {
     }
 }
 
-/// Makes one block in `parent` of those in `dirs`, in this order. None where no sample is left.
+/// Makes one block in `parent` of those in `dirs`, in this order, and coarser ones beside it. None where no sample is left.
 ///
 /// # Errors
 /// Where an input is damaged, or the disk refuses.
-pub fn merge(dirs: &[PathBuf], parent: &Path, options: &Options) -> Result<Option<Built>> {
+pub fn merge(
+    dirs: &[PathBuf],
+    parent: &Path,
+    options: &Options,
+    coarser: Targets<'_>,
+) -> Result<Option<Built>> {
     let inputs = dirs
         .iter()
         .map(|dir| Block::open(dir))
@@ -140,6 +149,13 @@ pub fn merge(dirs: &[PathBuf], parent: &Path, options: &Options) -> Result<Optio
         with_tombstones: false,
         budget: options.budget.clone(),
     };
+    if !coarser.list.is_empty() {
+        match fused::compact(&inputs, parent, &options, coarser) {
+            // The merge alone takes less.
+            Err(error) if error.kind() == ErrorKind::Limit => {}
+            done => return done,
+        }
+    }
     match compact(&inputs, parent, None, &options)? {
         Compacted::Empty => Ok(None),
         Compacted::Block {
@@ -152,6 +168,7 @@ pub fn merge(dirs: &[PathBuf], parent: &Path, options: &Options) -> Result<Optio
             meta: *meta,
             series_sorted: disordered,
             ranges,
+            coarser: Vec::new(),
         })),
     }
 }

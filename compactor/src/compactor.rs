@@ -17,6 +17,7 @@ use tsdb::meta::BlockMeta;
 use tsdb::time::{Clock, Millis};
 
 use crate::config::Config;
+use crate::downsample::ready::Ready;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::progress::Progress;
@@ -59,6 +60,8 @@ pub struct Compactor {
     pub stop: Stop,
     /// Scratch space, if blocks go through a disk.
     pub(crate) scratch: Option<WorkDir>,
+    /// Coarser blocks that wait for their turn.
+    pub(crate) ready: Ready,
     /// What happened.
     pub(crate) journal: Journal,
     /// Blocks that this run does not compact although they carry no mark.
@@ -91,6 +94,7 @@ impl Compactor {
         let scratch = config.scratch.as_deref();
         Ok(Self {
             scratch: scratch.map(|dir| WorkDir::open(dir, holder)).transpose()?,
+            ready: Ready::default(),
             journal: Journal::begin(world.now()),
             bucket,
             config,
@@ -119,8 +123,22 @@ impl Compactor {
         self.world.now()
     }
 
-    /// Sets scratch space aside for a job, until the result is dropped.
+    /// Sets scratch space aside for a job, until the result is dropped. Where it is short, blocks that wait for their turn go.
     pub(crate) fn reserve<'a>(
+        &self,
+        work_dir: &'a WorkDir,
+        need_bytes: u64,
+    ) -> Result<Reservation<'a>> {
+        match self.reserve_if_free(work_dir, need_bytes) {
+            Err(Error::NoSpace { .. }) if self.ready.clear()? => {
+                self.reserve_if_free(work_dir, need_bytes)
+            }
+            space => space,
+        }
+    }
+
+    /// The same, without taking anything away.
+    pub(crate) fn reserve_if_free<'a>(
         &self,
         work_dir: &'a WorkDir,
         need_bytes: u64,

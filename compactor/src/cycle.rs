@@ -38,6 +38,7 @@ async fn everything(compactor: &Compactor) -> Result<()> {
             show_progress(compactor, &view);
             crate::downsample::run::pass(compactor, &view).await?;
         }
+        compactor.ready.clear()?;
     }
     let view = look(compactor, &mut syncer).await?;
     clean::mark_expired(compactor, &view).await?;

@@ -7,7 +7,8 @@
 //! 3. Mark blocks that another block covers ([`garbage`]).
 //! 4. Sort the rest into groups of one resolution and one set of external labels ([`group`]), plan for each ([`plan`]) and
 //!    compact what is planned ([`compact`]). From 1. again, until no group has anything to do.
-//! 5. Make five-minute blocks, then one-hour blocks, of what is due ([`downsample`]).
+//! 5. Make five-minute blocks, then one-hour blocks, of what is due ([`downsample`]); most of them were made while their raw block was
+//!    merged ([`fused`]) and wait for their turn.
 //! 6. Mark what has outlived its retention ([`retention`]), delete uploads that died ([`partial`]).
 //!
 //! Decisions are functions from metas, marks and `now` to data, one file each; effects fetch, write and delete, and decide
@@ -27,6 +28,7 @@ pub mod downsample;
 pub mod downsample_due;
 pub mod error;
 pub mod fetch;
+pub mod fused;
 pub mod garbage;
 pub mod group;
 pub mod health;

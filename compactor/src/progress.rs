@@ -74,7 +74,7 @@ fn plan(
 }
 
 /// Puts the block that they would become in the place of the planned ones. It keeps the first one's name, which is free now.
-fn replace(blocks: &mut Vec<BlockMeta>, planned: &BTreeSet<BlockId>) {
+pub(crate) fn replace(blocks: &mut Vec<BlockMeta>, planned: &BTreeSet<BlockId>) {
     let (inputs, mut rest): (Vec<_>, Vec<_>) = std::mem::take(blocks)
         .into_iter()
         .partition(|block| planned.contains(&block.ulid));

@@ -91,6 +91,12 @@ pub fn has_labels(meta: &BlockMeta) -> bool {
 }
 
 impl View {
+    /// The blocks that downsampling looks at.
+    pub fn downsampled(&self) -> impl Iterator<Item = &BlockMeta> {
+        let open = |meta: &&BlockMeta| !self.no_downsample.contains(&meta.ulid);
+        self.blocks.values().filter(open)
+    }
+
     /// The view over eligible blocks with these deletion marks.
     #[must_use]
     pub fn new(
@@ -136,22 +142,21 @@ impl View {
 mod tests {
     use tsdb::label::Labels;
     use tsdb::meta::ThanosMeta;
+    use tsdb::testing::metas;
 
     use super::*;
 
     const HOUR: i64 = Millis::HOUR.0;
 
     fn block(id: u128, labels: &[(&str, &str)], sources: &[u128]) -> (BlockId, Arc<BlockMeta>) {
-        let mut meta = BlockMeta {
-            ulid: BlockId::new(0, id),
+        let meta = BlockMeta {
             max_time: Millis(HOUR),
             thanos: Some(ThanosMeta {
                 labels: Labels::from_pairs(labels.iter().copied()),
                 ..ThanosMeta::default()
             }),
-            ..BlockMeta::default()
+            ..metas::block(id, sources)
         };
-        meta.compaction.sources = sources.iter().map(|&id| BlockId::new(0, id)).collect();
         (meta.ulid, Arc::new(meta))
     }
 

@@ -5,6 +5,7 @@
 //!   stratal.lock                 held while a run lasts; says who holds it
 //!   compact/<group key>/<ULID>   inputs and the result of one compaction
 //!   downsample/<ULID>/<ULID>     input and results of one downsampling
+//!   ready/<ULID>                 downsampled blocks that wait for their turn
 //!   verify/<ULID>/<ULID>         a block that makes others superfluous, before they go
 //! ```
 //!
@@ -25,6 +26,7 @@ const LOCK: &str = "stratal.lock";
 const COMPACT: &str = "compact";
 const DOWNSAMPLE: &str = "downsample";
 const VERIFY: &str = "verify";
+const READY: &str = "ready";
 
 /// Longest text of a holder that is read from a lock file, in bytes.
 const HOLDER_BYTES_MAX: u64 = 1024;
@@ -53,7 +55,7 @@ impl WorkDir {
             reserved: Mutex::new(0),
             _lock: lock,
         };
-        for name in [COMPACT, DOWNSAMPLE, VERIFY] {
+        for name in [COMPACT, DOWNSAMPLE, VERIFY, READY] {
             remove(&root.join(name))?;
         }
         Ok(work_dir)
@@ -75,6 +77,12 @@ impl WorkDir {
     #[must_use]
     pub fn downsampling(&self, block: BlockId) -> PathBuf {
         self.root.join(DOWNSAMPLE).join(block.to_string())
+    }
+
+    /// Where downsampled blocks wait.
+    #[must_use]
+    pub fn ready(&self) -> PathBuf {
+        self.root.join(READY)
     }
 
     /// Where a block is looked at.

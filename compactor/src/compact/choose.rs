@@ -10,17 +10,27 @@ use tsdb::meta::{BlockMeta, Resolution};
 
 use crate::compactor::Compactor;
 use crate::error::Result;
+use crate::downsample::ahead;
 use crate::group::Group;
-use crate::plan::{Candidate, Planner};
+use crate::plan::{Candidate, Planner, chain};
 use crate::view::View;
 use crate::{overlap, ranges, retry};
 
-/// The blocks to compact, after writing the marks that planning asks for. Empty: none.
+/// The blocks to compact, and what follows of it.
+#[derive(Default)]
+pub(super) struct Chosen<'a> {
+    /// In order of time. Empty: none.
+    pub(super) blocks: Vec<&'a BlockMeta>,
+    /// Resolutions of which a block will be due of the result once all compaction is done.
+    pub(super) coarser: Vec<Resolution>,
+}
+
+/// Chooses, after writing the marks that planning asks for.
 pub(super) async fn choose<'a>(
     compactor: &Compactor,
     view: &View,
     group: &'a Group,
-) -> Result<Vec<&'a BlockMeta>> {
+) -> Result<Chosen<'a>> {
     let sizes = index_sizes(compactor, group).await?;
     let aside = compactor.not_compacted.all();
     let mut candidates: Vec<_> = group
@@ -51,13 +61,20 @@ pub(super) async fn choose<'a>(
     }
     // A single block is planned for its tombstones, and blocks of a bucket have none.
     if plan.blocks.len() < 2 {
-        return Ok(Vec::new());
+        return Ok(Chosen::default());
     }
     let planned = plan
         .blocks
         .iter()
         .filter_map(|id| group.blocks.iter().find(|meta| meta.ulid == *id));
-    Ok(planned.collect())
+    let blocks: Vec<_> = planned.collect();
+    let coarser = if config.downsample && chain::is_last(&planner, &candidates, &plan.blocks) {
+        let others: Vec<_> = view.downsampled().collect();
+        ahead::resolutions_of_result(&blocks, &others)
+    } else {
+        Vec::new()
+    };
+    Ok(Chosen { blocks, coarser })
 }
 
 /// Keeps blocks that overlap out of planning where overlaps are not merged.

@@ -9,16 +9,20 @@ use tsdb::bucket::upload::{UploadOptions, upload};
 use tsdb::error::{Error as BlockError, ErrorKind};
 use tsdb::id::BlockId;
 use tsdb::mark::Reason;
-use tsdb::meta::BlockMeta;
+use tsdb::meta::{BlockMeta, Resolution};
 
 use crate::build::{self, Built};
 use crate::compactor::{Compactor, culprit};
+use crate::downsample::block::{Target, Targets};
 use crate::error::{Error, Result};
 use crate::fetch::{Fetched, blocking, fetch};
 use crate::group::Group;
 use crate::health::Health;
 use crate::report::{Job, JobKind};
 use crate::{result_meta, retry};
+
+/// Where coarser blocks lie until the raw one is published.
+const COARSER: &str = "coarser";
 
 /// What came of merging.
 pub(super) enum Made {
@@ -30,12 +34,12 @@ pub(super) enum Made {
     Excluded,
 }
 
-/// Fetches, merges, uploads.
+/// Fetches, merges, uploads. Works in the directory, and makes blocks of the resolutions beside the result.
 pub(super) async fn make(
     compactor: &Compactor,
     group: &Group,
     planned: &[&BlockMeta],
-    dir: &Path,
+    (dir, ready, coarser): (&Path, &Path, &[Resolution]),
 ) -> Result<Made> {
     let fetches = planned.iter().map(|meta| fetch(compactor, meta, dir));
     let fetched: Vec<_> = futures::stream::iter(fetches)
@@ -49,17 +53,21 @@ pub(super) async fn make(
     if dirs.len() < planned.len() {
         return Ok(Made::Excluded);
     }
-    let built = match merge(compactor, dirs, dir).await? {
+    let built = match merge(compactor, dirs, dir, coarser).await? {
         Ok(built) => built,
         Err(error) => return fence_culprit(compactor, planned, error).await,
     };
-    let Some(built) = built else {
+    let Some(mut built) = built else {
         let empty = planned.iter().filter(|meta| meta.stats.num_samples == 0);
         return Ok(Made::Nothing {
             emptied: empty.map(|meta| meta.ulid).collect(),
         });
     };
-    publish(compactor, group, planned, built).await
+    let (id, coarser) = (built.meta.ulid, std::mem::take(&mut built.coarser));
+    let made = publish(compactor, group, planned, built).await?;
+    let coarser = coarser.into_iter().map_while(|made| made);
+    compactor.ready.keep(id, coarser, ready);
+    Ok(made)
 }
 
 /// The directory of a fetched block that may be merged; otherwise it is taken out.
@@ -127,6 +135,7 @@ async fn merge(
     compactor: &Compactor,
     dirs: Vec<PathBuf>,
     parent: &Path,
+    coarser: &[Resolution],
 ) -> Result<tsdb::Result<Option<Built>>> {
     let options = build::Options {
         id: compactor.world.block_id(),
@@ -134,8 +143,20 @@ async fn merge(
         threads: compactor.config.threads.get(),
         budget: compactor.config.budget.clone(),
     };
+    let target = |&resolution: &Resolution| Target {
+        id: compactor.world.block_id(),
+        resolution,
+    };
+    let targets: Vec<Target> = coarser.iter().map(target).collect();
     let parent = parent.to_owned();
-    blocking(move || build::merge(&dirs, &parent, &options)).await
+    blocking(move || {
+        let coarser = Targets {
+            parent: &parent.join(COARSER),
+            list: &targets,
+        };
+        build::merge(&dirs, &parent, &options, coarser)
+    })
+    .await
 }
 
 /// Takes the block out that a failed merge names; other failures stay failures.

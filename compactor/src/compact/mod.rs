@@ -6,8 +6,9 @@
 //!          verify, use it    fail      broken: fence it, and plan again without it
 //! ```
 //!
-//! A step makes at most one block, after which the bucket is looked at again. Whatever goes wrong stays in its group; a
-//! damaged block is taken out and the rest goes on. Blocks go through scratch space ([`make`]) or not ([`in_bucket`]). Up to the upload everything may be dropped at any point; from the end of the
+//! A step publishes at most one block, after which the bucket is looked at again; coarser ones made beside it wait for their turn.
+//! Whatever goes wrong stays in its group; a damaged block is taken out and the rest goes on. Blocks go through scratch
+//! space ([`make`]) or not ([`in_bucket`]). Up to the upload everything may be dropped at any point; from the end of the
 //! upload to the last mark nothing may, and nothing waits for long.
 
 mod choose;
@@ -15,7 +16,7 @@ mod in_bucket;
 mod make;
 
 use tsdb::id::BlockId;
-use tsdb::meta::BlockMeta;
+use tsdb::meta::{BlockMeta, Resolution};
 
 use crate::compactor::Compactor;
 use crate::error::{Error, Result};
@@ -24,9 +25,10 @@ use crate::metrics::count;
 use crate::published::{self, Wanted};
 use crate::report::{Job, seconds_between};
 use crate::view::View;
-use crate::{fetch, plan, work_dir};
+use crate::work_dir::{self, Reservation, WorkDir};
+use crate::{fetch, plan};
 
-use choose::choose;
+use choose::{Chosen, choose};
 pub(crate) use in_bucket::publish_block;
 pub(crate) use make::upload_block;
 use make::{Made, empty_job, make};
@@ -76,7 +78,10 @@ pub async fn step(compactor: &Compactor, view: &View, group: &Group) -> Result<S
 }
 
 async fn attempt(compactor: &Compactor, view: &View, group: &Group) -> Result<Step> {
-    let planned = choose(compactor, view, group).await?;
+    let Chosen {
+        blocks: planned,
+        coarser,
+    } = choose(compactor, view, group).await?;
     if planned.is_empty() {
         return Ok(Step::Idle);
     }
@@ -88,10 +93,10 @@ async fn attempt(compactor: &Compactor, view: &View, group: &Group) -> Result<St
     let bytes_read = input_bytes(compactor, &planned).await?;
     let made = match &compactor.scratch {
         Some(work_dir) => {
-            let _space = compactor.reserve(work_dir, bytes_read.saturating_mul(SPACE_FACTOR))?;
-            let dir = work_dir.compaction(&group.key);
+            let (_space, coarser) = room(compactor, work_dir, bytes_read, coarser)?;
+            let (dir, ready) = (work_dir.compaction(&group.key), work_dir.ready());
             work_dir::remove(&dir)?;
-            let making = make(compactor, group, &planned, &dir);
+            let making = make(compactor, group, &planned, (&dir, &ready, &coarser));
             let made = compactor.stop.or(making).await;
             work_dir::leave(&dir, &made)?;
             made?
@@ -120,6 +125,23 @@ async fn attempt(compactor: &Compactor, view: &View, group: &Group) -> Result<St
         });
     });
     Ok(Step::Progress)
+}
+
+/// Room for the result, and for coarser blocks beside it if there is that much: else there will be none.
+fn room<'a>(
+    compactor: &Compactor,
+    work_dir: &'a WorkDir,
+    bytes_read: u64,
+    coarser: Vec<Resolution>,
+) -> Result<(Reservation<'a>, Vec<Resolution>)> {
+    let need = bytes_read.saturating_mul(SPACE_FACTOR);
+    let more = need.saturating_add(bytes_read);
+    if !coarser.is_empty()
+        && let Ok(space) = compactor.reserve_if_free(work_dir, more)
+    {
+        return Ok((space, coarser));
+    }
+    Ok((compactor.reserve(work_dir, need)?, Vec::new()))
 }
 
 /// Bytes of all objects of these blocks.

@@ -2,14 +2,17 @@
 //!
 //! Sums go from left to right, since their bits depend on it. A window's min and max start from the greatest and the
 //! least finite float, so a window of only +Inf has a finite min, as in Thanos. The running total goes on across the
-//! windows of a batch and adds a value whole where it fell.
+//! windows of a batch and adds a value whole where it fell. Windows are made of samples ([`Windows::append`]), or, for the
+//! level above, of the windows themselves ([`Windows::fold`], [`Windows::append_counter`]).
+
+use std::ops::Range;
 
 use tsdb::meta::Resolution;
 use tsdb::sample::ARITHMETIC_NAN_BITS;
 
 use super::window::{run_len, window_end};
 
-/// The windows of one batch as columns.
+/// Windows of one batch after another as columns.
 #[derive(Debug, Default)]
 pub(super) struct Windows {
     /// The stamps, ascending.
@@ -23,9 +26,8 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// Replaces the windows by those of a batch of samples, whose times never descend.
-    pub(super) fn fill(&mut self, ts: &[i64], vs: &[f64], resolution: Resolution) {
-        self.clear();
+    /// Appends the windows of a batch of samples, whose times never descend.
+    pub(super) fn append(&mut self, ts: &[i64], vs: &[f64], resolution: Resolution) {
         let (Some(&last_t), Some(&first_v)) = (ts.last(), vs.first()) else {
             return;
         };
@@ -49,7 +51,50 @@ impl Windows {
         }
     }
 
-    fn clear(&mut self) {
+    /// Appends the windows of a counter: stamps and running totals, no other column.
+    pub(super) fn append_counter(&mut self, ts: &[i64], vs: &[f64], resolution: Resolution) {
+        let (Some(&last_t), Some(&first)) = (ts.last(), vs.first()) else {
+            return;
+        };
+        let mut state = Running {
+            counter: first,
+            last: first,
+        };
+        let mut start = 0;
+        while start < ts.len() {
+            let end = window_end(ts[start], resolution).min(last_t);
+            let stop = start + run_len(&ts[start..], end).max(1);
+            vs[start.max(1)..stop].iter().for_each(|&v| state.add(v));
+            self.ts.push(end);
+            self.counter.push(settled(state.counter));
+            start = stop;
+        }
+    }
+
+    /// Replaces the windows by coarser ones, each made of finer ones of one batch. Counters do not add up like that, and are left out.
+    pub(super) fn fold(&mut self, fine: &Self, batch: Range<usize>, resolution: Resolution) {
+        self.clear();
+        let Some(&last_t) = fine.ts[batch.clone()].last() else {
+            return;
+        };
+        let mut start = batch.start;
+        while start < batch.end {
+            let end = window_end(fine.ts[start], resolution).min(last_t);
+            let stop = start + run_len(&fine.ts[start..batch.end], end).max(1);
+            let window = start..stop;
+            self.ts.push(end);
+            self.count.push(sum(&fine.count[window.clone()]));
+            self.sum.push(sum(&fine.sum[window.clone()]));
+            let (min, max) = (&fine.min[window.clone()], &fine.max[window]);
+            let least = |min: f64, &v: &f64| if v < min { v } else { min };
+            let greatest = |max: f64, &v: &f64| if v > max { v } else { max };
+            self.min.push(min.iter().fold(f64::MAX, least));
+            self.max.push(max.iter().fold(f64::MIN, greatest));
+            start = stop;
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
         self.ts.clear();
         for column in [
             &mut self.count,
@@ -131,6 +176,12 @@ fn settled(value: f64) -> f64 {
     } else {
         value
     }
+}
+
+/// The sum of a window.
+fn sum(window: &[f64]) -> f64 {
+    let sum = window.iter().fold(0.0, |sum, v| sum + v);
+    if sum.is_nan() { nan_sum(window) } else { sum }
 }
 
 /// The sum of a window where it is NaN: the first NaN among the values as a quiet one, or one born from infinities.
@@ -219,7 +270,7 @@ mod tests {
             let resolution = Resolution(minutes * 60_000);
             let (ts, vs): (Vec<_>, Vec<_>) = samples.iter().copied().unzip();
             let mut windows = Windows::default();
-            windows.fill(&ts, &vs, resolution);
+            windows.append(&ts, &vs, resolution);
             let want = slowly(&samples, resolution);
             prop_assert_eq!(windows.ts.len(), want.len());
             for (at, (end, values)) in want.into_iter().enumerate() {
@@ -236,12 +287,41 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn coarser_windows_are_those_of_each_column_alone(samples in samples(), minutes in 1..90_i64) {
+            let (ts, vs): (Vec<_>, Vec<_>) = samples.iter().copied().unzip();
+            let mut fine = Windows::default();
+            fine.append(&ts, &vs, Resolution(minutes * 60_000));
+            let to = Resolution(minutes * 7 * 60_000);
+            let mut coarse = Windows::default();
+            coarse.fold(&fine, 0..fine.ts.len(), to);
+            let alone = |column: &[f64]| {
+                let mut windows = Windows::default();
+                windows.append(&fine.ts, column, to);
+                windows
+            };
+            let equal = |got: &[f64], want: &[f64]| {
+                got.iter().map(|v| v.to_bits()).eq(want.iter().map(|v| v.to_bits()))
+            };
+            prop_assert_eq!(&coarse.ts, &alone(&fine.sum).ts);
+            prop_assert!(equal(&coarse.count, &alone(&fine.count).sum));
+            prop_assert!(equal(&coarse.sum, &alone(&fine.sum).sum));
+            prop_assert!(equal(&coarse.min, &alone(&fine.min).min));
+            prop_assert!(equal(&coarse.max, &alone(&fine.max).max));
+            let mut counter = Windows::default();
+            counter.append_counter(&fine.ts, &fine.counter, to);
+            prop_assert_eq!(&counter.ts, &coarse.ts);
+            prop_assert!(equal(&counter.counter, &alone(&fine.counter).counter));
+        }
+    }
+
     #[test]
     fn a_nan_keeps_its_payload_and_one_from_infinities_has_the_bits_of_go() {
         fn check(vs: &[f64], want: u64) {
             let ts = vec![0; vs.len()];
             let mut windows = Windows::default();
-            windows.fill(&ts, vs, Resolution::FIVE_MINUTES);
+            windows.append(&ts, vs, Resolution::FIVE_MINUTES);
             assert_eq!(windows.sum[0].to_bits(), want, "{vs:?}");
         }
         let signalling = f64::from_bits(0x7FF0_0000_0000_1234);

@@ -15,12 +15,13 @@ use std::sync::Arc;
 use tsdb::block::reader::Block;
 use tsdb::block::writer::{BlockWriter, NewBlock};
 use tsdb::bucket::upload::segment_names;
-use tsdb::budget::{Budget, Memory};
-use tsdb::chunk::{Chunk, ChunkView};
-use tsdb::error::{Error, Result, ResultExt as _};
+use tsdb::budget::{Budget, Memory, Reservation};
+use tsdb::chunk::ChunkView;
+use tsdb::error::{Result, ResultExt as _};
 use tsdb::id::BlockId;
+use tsdb::index::SymbolTable;
 use tsdb::merge::input::{self, Input, Source};
-use tsdb::merge::lane::{Lane, Placed};
+use tsdb::merge::lane::Lane;
 use tsdb::merge::need::Need;
 use tsdb::merge::range::RangeOutput;
 use tsdb::merge::ranges::Piece;
@@ -31,7 +32,8 @@ use tsdb::meta::{BlockMeta, Resolution};
 use tsdb::segment;
 use tsdb::time::Interval;
 
-use super::{Downsampler, SeriesChunk};
+use super::SeriesChunk;
+use super::levels::{Ladder, Levels};
 use crate::result_meta;
 
 /// A block to make.
@@ -41,6 +43,32 @@ pub struct Target {
     pub id: BlockId,
     /// Its resolution.
     pub resolution: Resolution,
+}
+
+/// Blocks to make.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets<'a> {
+    /// Where they go.
+    pub parent: &'a Path,
+    /// What they are, finest first.
+    pub list: &'a [Target],
+}
+
+impl Targets<'_> {
+    /// Begins to write them.
+    ///
+    /// # Errors
+    /// Where one exists already, or the disk refuses.
+    pub(crate) fn sinks<'w>(&self) -> Result<Vec<Sink<'w, BlockWriter>>> {
+        let sink = |target: &Target| {
+            Ok(Sink {
+                target: *target,
+                writer: BlockWriter::create(self.parent, target.id)?,
+                watch: None,
+            })
+        };
+        self.list.iter().map(sink).collect()
+    }
 }
 
 /// A block that was made.
@@ -66,19 +94,27 @@ pub fn downsample(
     budget: &Budget,
 ) -> Result<Vec<Option<Downsampled>>> {
     let source = source.without_tombstones();
-    let mut sinks = Vec::with_capacity(targets.len());
-    for target in targets {
-        let writer = BlockWriter::create(parent, target.id)?;
-        sinks.push(Sink {
-            target: *target,
-            writer,
-            watch: None,
-        });
-    }
+    let targets = Targets {
+        parent,
+        list: targets,
+    };
+    let mut sinks = targets.sinks()?;
     let resolution = source.meta().resolution();
     let written = write(&source, resolution, &mut sinks, threads, budget)?;
-    let mut meta = source.meta().clone();
-    let mut made = Vec::with_capacity(targets.len());
+    complete(sinks, written, source.meta())
+}
+
+/// Makes the blocks appear, which were made of one with the meta `source`.
+///
+/// # Errors
+/// Where the disk refuses.
+pub(crate) fn complete(
+    sinks: Vec<Sink<'_, BlockWriter>>,
+    written: Vec<Merged>,
+    source: &BlockMeta,
+) -> Result<Vec<Option<Downsampled>>> {
+    let mut meta = source.clone();
+    let mut made = Vec::with_capacity(sinks.len());
     for (sink, merged) in sinks.into_iter().zip(written) {
         made.push(finish(sink.writer, merged, &mut meta, sink.target)?);
     }
@@ -86,13 +122,13 @@ pub fn downsample(
 }
 
 /// Where a target goes.
-pub(super) struct Sink<'w, W> {
+pub(crate) struct Sink<'w, W> {
     /// What it is.
-    pub(super) target: Target,
+    pub(crate) target: Target,
     /// Its files.
-    pub(super) writer: W,
+    pub(crate) writer: W,
     /// Who sees its series.
-    pub(super) watch: Option<Watch<'w>>,
+    pub(crate) watch: Option<Watch<'w>>,
 }
 
 /// Writes the targets, finest first, of `source`, which has this resolution and no tombstones.
@@ -116,31 +152,64 @@ pub(super) fn write<I: Input, W: NewBlock>(
     let (symbols, sources) = input::load_all(std::slice::from_ref(source))?;
     let symbols = Arc::new(symbols);
     let pieces = ranges::cut(&sources, ranges::step(&sources))?;
-    let mut stitchers = Vec::with_capacity(sinks.len());
-    for sink in &mut *sinks {
-        let mut outputs = Outputs::new(sink.writer.index()?, sink.writer.segments());
-        outputs.watch = sink.watch.take();
-        let stitcher = Stitcher::start(outputs, Arc::clone(&symbols), segment::SIZE_DEFAULT)?;
-        let memory = Memory {
-            budget: budget.clone(),
-            scratch: sink.writer.scratch(),
-        };
-        stitchers.push(stitcher.bounded(memory, held.split(need.log))?);
-    }
+    let mut stitchers = Stitchers::start(sinks, &symbols, (budget, need.log), &mut held)?;
     drop(symbols);
-    let build = |piece: &Piece| levels.build(&sources[0], piece);
-    let append = |built: Vec<RangeOutput>| {
-        let mut pairs = stitchers.iter_mut().zip(&built);
-        pairs.try_for_each(|(stitcher, range)| stitcher.append(range))
-    };
+    let build = |piece: &Piece| build(&levels, &sources[0], piece);
+    let append = |built: Vec<RangeOutput>| stitchers.append(&built);
     merge::pool(threads)?.install(|| stitch::pipeline(pieces, build, append))?;
-    let mut all = Vec::with_capacity(sinks.len());
-    for (stitcher, sink) in stitchers.into_iter().zip(sinks) {
-        let (index, _, merged) = stitcher.finish()?;
-        sink.writer.close_index(index)?;
-        all.push(merged);
+    stitchers.finish(sinks)
+}
+
+/// What writes each of several blocks.
+pub(crate) struct Stitchers<'w, W: NewBlock>(Vec<Stitcher<'w, W::Index, W::Segments>>);
+
+impl<'w, W: NewBlock> Stitchers<'w, W> {
+    /// Starts within a budget, of which each takes the bytes of a log from what is held.
+    ///
+    /// # Errors
+    /// Where the files go refuses.
+    pub(crate) fn start(
+        sinks: &mut [Sink<'w, W>],
+        symbols: &Arc<SymbolTable>,
+        (budget, log): (&Budget, u64),
+        held: &mut Reservation,
+    ) -> Result<Self> {
+        let mut stitchers = Vec::with_capacity(sinks.len());
+        for sink in sinks {
+            let mut outputs = Outputs::new(sink.writer.index()?, sink.writer.segments());
+            outputs.watch = sink.watch.take();
+            let stitcher = Stitcher::start(outputs, Arc::clone(symbols), segment::SIZE_DEFAULT)?;
+            let memory = Memory {
+                budget: budget.clone(),
+                scratch: sink.writer.scratch(),
+            };
+            stitchers.push(stitcher.bounded(memory, held.split(log))?);
+        }
+        Ok(Self(stitchers))
     }
-    Ok(all)
+
+    /// Appends the next range of each.
+    ///
+    /// # Errors
+    /// Where the files go refuses.
+    pub(crate) fn append(&mut self, built: &[RangeOutput]) -> Result<()> {
+        let mut pairs = self.0.iter_mut().zip(built);
+        pairs.try_for_each(|(stitcher, range)| stitcher.append(range))
+    }
+
+    /// Completes the files.
+    ///
+    /// # Errors
+    /// Where the files go refuses.
+    pub(crate) fn finish(self, sinks: &[Sink<'w, W>]) -> Result<Vec<Merged>> {
+        let mut all = Vec::with_capacity(sinks.len());
+        for (stitcher, sink) in self.0.into_iter().zip(sinks) {
+            let (index, _, merged) = stitcher.finish()?;
+            sink.writer.close_index(index)?;
+            all.push(merged);
+        }
+        Ok(all)
+    }
 }
 
 /// Completes one block; `meta` is that of the level before, and becomes that of this one.
@@ -164,115 +233,34 @@ fn finish(
     }))
 }
 
-/// The way from the source's resolution to the targets'.
-struct Levels {
-    from: Resolution,
-    /// Resolutions to go through, and whether that is a target.
-    steps: Vec<(Resolution, bool)>,
-}
-
-impl Levels {
-    fn new(from: Resolution, targets: &[Target]) -> Result<Self> {
-        let wanted: Vec<_> = targets.iter().map(|target| target.resolution).collect();
-        let coarser = std::iter::once(from)
-            .chain(wanted.iter().copied())
-            .is_sorted_by(|a, b| a < b);
-        let known = [Resolution::FIVE_MINUTES, Resolution::ONE_HOUR];
-        if !coarser || wanted.is_empty() || wanted.iter().any(|to| !known.contains(to)) {
-            let list: Vec<_> = wanted.iter().map(|to| format!("{} ms", to.0)).collect();
-            return Err(Error::Invalid(format!(
-                "a block of {} ms cannot be downsampled to [{}]: each must be 5m or 1h, and coarser than the one before",
-                from.0,
-                list.join(", "),
-            )));
-        }
-        let steps = known
-            .into_iter()
-            .filter(|&to| to > from && wanted.last().is_some_and(|&last| to <= last))
-            .map(|to| (to, wanted.contains(&to)))
-            .collect();
-        Ok(Self { from, steps })
-    }
-
-    /// One label range of each target.
-    fn build<I: Input>(&self, source: &Source<'_, I>, piece: &Piece) -> Result<Vec<RangeOutput>> {
-        let positions = piece.first().cloned().unwrap_or_default();
-        let mut lane = Lane::new(source, positions, Interval::ALL)?;
-        let mut series = Series::new(self);
-        let targets = self.steps.iter().filter(|(_, wanted)| *wanted).count();
-        let mut out: Vec<_> = (0..targets).map(|_| RangeOutput::default()).collect();
-        while lane.advance()? {
-            series.downsample(&mut lane).at(|| lane.place())?;
-            let made = series
-                .made
-                .iter()
-                .zip(&self.steps)
-                .filter(|(_, (_, wanted))| *wanted);
-            for ((chunks, _), out) in made.zip(&mut out) {
-                for chunk in chunks {
-                    out.put(chunk.min, chunk.max, chunk.view())?;
-                }
-                out.finish_series(lane.labels()).at(|| lane.place())?;
-            }
-        }
-        lane.check_read()?;
-        Ok(out)
-    }
-}
-
-/// One series on its way, with memory that is used again for the next.
-struct Series<'a> {
-    levels: &'a Levels,
-    downsampler: Downsampler,
-    buffer: Vec<u8>,
-    records: Vec<Placed>,
-    /// Chunks of each level.
-    made: Vec<Vec<Chunk>>,
-}
-
-impl<'a> Series<'a> {
-    fn new(levels: &'a Levels) -> Self {
-        Self {
-            levels,
-            downsampler: Downsampler::new(),
-            buffer: Vec::new(),
-            records: Vec::new(),
-            made: vec![Vec::new(); levels.steps.len()],
-        }
-    }
-
-    fn downsample<I: Input>(&mut self, lane: &mut Lane<'_, I>) -> Result<()> {
-        self.buffer.clear();
-        self.records.clear();
-        lane.read_records(&mut self.buffer, &mut self.records)?;
-        let placed = self.records.iter().zip(lane.chunks());
-        let mut chunks: Vec<_> = placed
+/// One label range of each target.
+fn build<I: Input>(
+    levels: &Levels,
+    source: &Source<'_, I>,
+    piece: &Piece,
+) -> Result<Vec<RangeOutput>> {
+    let positions = piece.first().cloned().unwrap_or_default();
+    let mut lane = Lane::new(source, positions, Interval::ALL)?;
+    let mut ladder = Ladder::new(levels);
+    let (mut buffer, mut records) = (Vec::new(), Vec::new());
+    while lane.advance()? {
+        buffer.clear();
+        records.clear();
+        lane.read_records(&mut buffer, &mut records)?;
+        let placed = records.iter().zip(lane.chunks());
+        let chunks: Vec<_> = placed
             .map(|(record, chunk)| SeriesChunk {
                 min: chunk.min,
                 max: chunk.max,
                 view: ChunkView {
                     encoding: record.encoding,
-                    payload: &self.buffer[record.payload..record.payload + record.len],
+                    payload: &buffer[record.payload..record.payload + record.len],
                 },
             })
             .collect();
-        let mut from = self.levels.from;
-        let mut finished: &[Vec<Chunk>] = &[];
-        let mut left = self.made.as_mut_slice();
-        for &(to, _) in &self.levels.steps {
-            if let Some(level) = finished.first() {
-                chunks = level.iter().map(SeriesChunk::from).collect();
-            }
-            let (out, rest) = left.split_first_mut().expect("each step has its chunks");
-            out.clear();
-            if from == Resolution::RAW {
-                self.downsampler.raw(&chunks, to, out)?;
-            } else if !chunks.is_empty() {
-                self.downsampler.aggregates(&chunks, to, out)?;
-            }
-            (from, left) = (to, rest);
-            finished = std::slice::from_ref(out);
-        }
-        Ok(())
+        let made = ladder.series(lane.labels(), &chunks);
+        made.at(|| lane.place())?;
     }
+    lane.check_read()?;
+    Ok(ladder.finish())
 }

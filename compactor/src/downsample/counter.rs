@@ -46,7 +46,8 @@ impl CounterReader {
         Ok(())
     }
 
-    fn next(&mut self, t: i64, v: f64) {
+    /// Appends a sample of the counter as it is in a chunk.
+    pub(super) fn next(&mut self, t: i64, v: f64) {
         if v.is_nan() || t < 0 {
             return;
         }

@@ -269,7 +269,8 @@ impl Streams<'_> {
         }
         let mut parts = Parts::default();
         if let Some((ts, vs)) = self.counts {
-            windows.fill(ts, vs, to);
+            windows.clear();
+            windows.append(ts, vs, to);
             parts.add_floats(Aggregate::Count, &windows.ts, &windows.sum)?;
         } else {
             parts.add_floats(Aggregate::Count, &sum.stamps, &sum.counts)?;

@@ -11,6 +11,7 @@
 //! blocks, [`run`] all that are due.
 
 mod aggregate;
+pub mod ahead;
 pub mod block;
 mod column;
 mod counter;
@@ -18,7 +19,9 @@ mod float;
 mod histogram;
 mod histogram_window;
 mod in_bucket;
+pub(crate) mod levels;
 mod parts;
+pub(crate) mod ready;
 pub mod run;
 mod series;
 mod window;

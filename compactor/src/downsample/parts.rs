@@ -9,8 +9,6 @@ use tsdb::chunk::{Chunk, Encoding};
 use tsdb::merge::tally;
 use tsdb::{Error, Result};
 
-use super::aggregate::Windows;
-
 /// Some of the five aggregates.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
@@ -41,24 +39,24 @@ impl Parts {
         Ok(())
     }
 
-    /// Adds the counter: its first raw sample, the windows, its last raw value at the time of the last window.
+    /// Adds the counter: its first raw sample, the running totals, its last raw value at the time of the last window.
     ///
     /// # Errors
     /// As [`Self::add_floats`].
     pub(super) fn add_counter(
         &mut self,
-        first: (i64, f64),
-        windows: &Windows,
-        last_v: f64,
+        stamps: &[i64],
+        totals: &[f64],
+        (first, last_v): ((i64, f64), f64),
     ) -> Result<()> {
-        check_len(windows.ts.len() + 2)?;
-        if let Some(&last_t) = windows.ts.last() {
+        check_len(stamps.len() + 2)?;
+        if let Some(&last_t) = stamps.last() {
             let mut encoder = XorEncoder::new();
             encoder.append(first.0, first.1);
-            encoder.extend(&windows.ts, &windows.counter);
+            encoder.extend(stamps, totals);
             encoder.append(last_t, last_v);
             let part = (Encoding::Xor, encoder.finish());
-            self.add(Aggregate::Counter, &windows.ts, part);
+            self.add(Aggregate::Counter, stamps, part);
         }
         Ok(())
     }
@@ -128,17 +126,10 @@ mod tests {
     #[test]
     fn a_chunk_that_could_not_count_its_windows_is_refused() {
         let check = |len: usize, want: bool| {
-            let windows = Windows {
-                ts: vec![0; len],
-                counter: vec![0.0; len],
-                ..Windows::default()
-            };
+            let (stamps, totals) = (vec![0; len], vec![0.0; len]);
             let mut parts = Parts::default();
-            assert_eq!(
-                parts.add_counter((0, 0.0), &windows, 0.0).is_ok(),
-                want,
-                "{len}"
-            );
+            let added = parts.add_counter(&stamps, &totals, ((0, 0.0), 0.0));
+            assert_eq!(added.is_ok(), want, "{len}");
         };
         check(SAMPLES_MAX - 2, true);
         check(SAMPLES_MAX - 1, false);

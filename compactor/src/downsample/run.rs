@@ -1,4 +1,4 @@
-//! One pass over the blocks that are due: fetch, look, downsample, look, upload.
+//! One pass over the blocks that are due: fetch, look, downsample, read again, upload. What is ready already is only uploaded.
 //!
 //! The source stays as it is. A block that is damaged is taken out; a block whose chunks are not where they should be is left alone
 //! and named. Either way the others go on.
@@ -11,10 +11,11 @@ use tsdb::block::file::write_whole;
 use tsdb::block::reader::Block;
 use tsdb::error::{Error as BlockError, ErrorKind};
 use tsdb::id::BlockId;
+use tsdb::merge::tally;
 use tsdb::meta::{BlockMeta, Resolution};
 
 use super::block::{Downsampled, Target, downsample};
-use super::in_bucket;
+use super::{ahead, in_bucket};
 use crate::compact::upload_block;
 use crate::compactor::{Compactor, culprit};
 use crate::downsample_due::{self, Due};
@@ -25,7 +26,7 @@ use crate::metrics::count;
 use crate::published::{self, Wanted};
 use crate::report::{Job, JobKind, seconds_between};
 use crate::view::View;
-use crate::{build, work_dir};
+use crate::{build, result_meta, work_dir};
 
 /// What a downsampling may write besides what it reads: small series end up near their raw size.
 const SPACE_FACTOR: u64 = 2;
@@ -36,11 +37,7 @@ const SPACE_FACTOR: u64 = 2;
 /// [`Error::Stopped`] only.
 pub async fn pass(compactor: &Compactor, view: &View) -> Result<bool> {
     let aside = compactor.not_downsampled.all();
-    let open = view
-        .blocks
-        .values()
-        .filter(|meta| !view.no_downsample.contains(&meta.ulid));
-    let due = downsample_due::due(&open.collect::<Vec<_>>());
+    let due = downsample_due::due(&view.downsampled().collect::<Vec<_>>());
     let due = due.into_iter().filter(|due| !aside.contains(&due.block));
     let jobs = due.map(|due| one(compactor, view, due));
     let done: Vec<_> = futures::stream::iter(jobs)
@@ -77,20 +74,9 @@ async fn attempt(
         return Ok(false);
     }
     let start = compactor.now();
-    let bytes_read = compactor.size_bytes(meta).await?;
-    let made = match &compactor.scratch {
-        Some(work_dir) => {
-            let _space = compactor.reserve(work_dir, bytes_read.saturating_mul(SPACE_FACTOR))?;
-            let dir = work_dir.downsampling(meta.ulid);
-            work_dir::remove(&dir)?;
-            let made = compactor.stop.or(make(compactor, meta, to, &dir)).await;
-            work_dir::leave(&dir, &made)?;
-            made?
-        }
-        None => {
-            let making = in_bucket::make(compactor, meta, to);
-            compactor.stop.or(making).await?
-        }
+    let made = match compactor.ready.take(meta.ulid, to) {
+        Some(made) => Some(publish_ready(compactor, meta, made).await?),
+        None => make(compactor, view, meta, to).await?,
     };
     let Some(job) = made else {
         compactor.not_downsampled.add(meta.ulid);
@@ -98,22 +84,67 @@ async fn attempt(
     };
     count(&compactor.metrics.downsamplings, meta.resolution());
     let seconds = seconds_between(start, compactor.now());
-    compactor.journal.write(|report| {
-        report.jobs.push(Job {
-            bytes_read,
-            seconds,
-            ..job
-        });
-    });
+    compactor
+        .journal
+        .write(|report| report.jobs.push(Job { seconds, ..job }));
     Ok(true)
 }
 
-/// Fetches, downsamples, uploads. May be dropped at any await.
+/// Publishes a block that was made ahead, as if it had been made of the source as it is now.
+async fn publish_ready(
+    compactor: &Compactor,
+    source: &BlockMeta,
+    mut made: Downsampled,
+) -> Result<Job> {
+    let BlockMeta {
+        ulid,
+        stats,
+        thanos,
+        ..
+    } = made.meta;
+    let part = thanos.unwrap_or_default();
+    made.meta = result_meta::downsampled(ulid, source, part.resolution, stats, part.segment_files);
+    tally::sum(&made.ranges).note(&mut made.meta);
+    let dir = made.dir.clone();
+    let job = compactor.stop.or(publish(compactor, source, made)).await;
+    work_dir::leave(&dir, &job)?;
+    job
+}
+
+/// Makes and publishes a block. None where nothing is left of it, or where the source is taken out.
 async fn make(
     compactor: &Compactor,
+    view: &View,
     meta: &BlockMeta,
     to: Resolution,
-    dir: &Path,
+) -> Result<Option<Job>> {
+    let bytes_read = compactor.size_bytes(meta).await?;
+    let Some(work_dir) = &compactor.scratch else {
+        let making = in_bucket::make(compactor, meta, to);
+        let made = compactor.stop.or(making).await?;
+        return Ok(made.map(|job| Job { bytes_read, ..job }));
+    };
+    let _space = compactor.reserve(work_dir, bytes_read.saturating_mul(SPACE_FACTOR))?;
+    let (dir, ready) = (work_dir.downsampling(meta.ulid), work_dir.ready());
+    work_dir::remove(&dir)?;
+    let wanted = ahead::resolutions(meta, &view.downsampled().collect::<Vec<_>>());
+    let wanted = if wanted.first() == Some(&to) {
+        wanted
+    } else {
+        vec![to]
+    };
+    let making = make_in(compactor, meta, &wanted, (&dir, &ready));
+    let made = compactor.stop.or(making).await;
+    work_dir::leave(&dir, &made)?;
+    Ok(made?.map(|job| Job { bytes_read, ..job }))
+}
+
+/// Fetches, downsamples, uploads the first of the wanted; what comes of it waits in `ready`. May be dropped at any await.
+async fn make_in(
+    compactor: &Compactor,
+    meta: &BlockMeta,
+    wanted: &[Resolution],
+    (dir, ready): (&Path, &Path),
 ) -> Result<Option<Job>> {
     let (source, health) = match fetch(compactor, meta, dir).await? {
         Fetched::Sound { dir, health } => (dir, health),
@@ -125,7 +156,7 @@ async fn make(
     if !is_accepted(compactor, meta.ulid, &health) {
         return Ok(None);
     }
-    let made = match coarser(compactor, source, to, dir).await? {
+    let made = match coarser(compactor, source, wanted, dir).await? {
         Ok(made) => made,
         Err(error) if error.kind() == ErrorKind::Corrupt => {
             let fact =
@@ -135,11 +166,15 @@ async fn make(
         }
         Err(error) => return Err(error.into()),
     };
-    let Some(made) = made else {
+    let mut made = made.into_iter().map_while(|made| made);
+    let Some(first) = made.next() else {
         tracing::warn!(block = %meta.ulid, "nothing is left of the block when it is downsampled");
         return Ok(None);
     };
-    publish(compactor, meta, made).await.map(Some)
+    let id = first.meta.ulid;
+    let job = publish(compactor, meta, first).await?;
+    compactor.ready.keep(id, made, ready);
+    Ok(Some(job))
 }
 
 /// Whether a block with such an index may be downsampled; otherwise it is named.
@@ -158,20 +193,17 @@ pub(super) fn is_accepted(compactor: &Compactor, block: BlockId, health: &Health
 async fn coarser(
     compactor: &Compactor,
     source: PathBuf,
-    to: Resolution,
+    wanted: &[Resolution],
     parent: &Path,
-) -> Result<tsdb::Result<Option<Downsampled>>> {
-    let target = Target {
+) -> Result<tsdb::Result<Vec<Option<Downsampled>>>> {
+    let target = |&resolution: &Resolution| Target {
         id: compactor.world.block_id(),
-        resolution: to,
+        resolution,
     };
+    let targets: Vec<Target> = wanted.iter().map(target).collect();
     let (parent, threads) = (parent.to_owned(), compactor.config.threads.get());
     let budget = compactor.config.budget.clone();
-    blocking(move || {
-        let made = downsample(Block::open(&source)?, &parent, &[target], threads, &budget)?;
-        Ok(made.into_iter().next().flatten())
-    })
-    .await
+    blocking(move || downsample(Block::open(&source)?, &parent, &targets, threads, &budget)).await
 }
 
 /// Looks at the new block, notes its largest things, uploads it.

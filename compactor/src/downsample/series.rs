@@ -72,7 +72,36 @@ impl Downsampler {
         out: &mut Vec<Chunk>,
     ) -> Result<()> {
         check_order(chunks)?;
+        self.floats.forget();
         self.raw_runs(chunks, to, out)
+    }
+
+    /// Appends to `out` the chunks of resolution `to` of the series of which [`Self::raw`] has just made the five-minute chunks
+    /// `made`; the same that [`Self::aggregates`] would make of them, without decoding floats again.
+    ///
+    /// # Errors
+    /// As [`Self::aggregates`].
+    pub fn last_made(
+        &mut self,
+        made: &[Chunk],
+        to: Resolution,
+        out: &mut Vec<Chunk>,
+    ) -> Result<()> {
+        let ([first, ..], [.., last]) = (made, made) else {
+            return Ok(());
+        };
+        let (chunks, windows) = self.floats.made();
+        if chunks != made.len() {
+            let chunks: Vec<_> = made.iter().map(SeriesChunk::from).collect();
+            return self.aggregates(&chunks, to, out);
+        }
+        let count = chunk_count((first.min, last.max), Resolution::FIVE_MINUTES, to, windows);
+        let size = (chunks / count).max(1);
+        for start in (0..chunks).step_by(size) {
+            let batch = start..chunks.min(start + size);
+            out.extend(self.floats.downsample_made(batch, to)?);
+        }
+        Ok(())
     }
 
     fn raw_runs(

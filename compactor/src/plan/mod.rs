@@ -10,7 +10,7 @@
 //!
 //! The freshest block is left alone: what belongs beside it may not have arrived. Blocks that carry a no-compact mark split a run
 //! in two, so a result never reaches over one of them. Equal input gives an equal plan. Overlaps where vertical compaction is
-//! off are [`crate::overlap`]'s.
+//! off are [`crate::overlap`]'s. What comes after a plan is played through in [`chain`].
 
 use tsdb::id::BlockId;
 use tsdb::mark::Reason;
@@ -19,6 +19,7 @@ use tsdb::time::{Millis, TimeRange};
 
 use crate::ranges;
 
+pub mod chain;
 #[cfg(test)]
 mod tests;
 

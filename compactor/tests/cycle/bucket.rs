@@ -71,6 +71,9 @@ impl World for Ticks {
     }
 }
 
+/// All objects of a bucket with their contents.
+pub(crate) type Objects = BTreeMap<String, Vec<u8>>;
+
 /// A bucket whose store can be made to fail, and scratch space.
 pub(crate) struct TestBucket {
     pub(crate) store: FaultyStore,
@@ -112,8 +115,14 @@ impl TestBucket {
         id
     }
 
-    /// Two replicas of ten hours in blocks of two.
-    pub(crate) async fn fill(&self) {
+    /// With two replicas of ten hours in blocks of two.
+    pub(crate) async fn filled() -> Self {
+        let bucket = Self::new();
+        bucket.fill().await;
+        bucket
+    }
+
+    async fn fill(&self) {
         for number in 0..5 {
             let hours = i64::try_from(number).unwrap() * 2;
             self.add(number, (hours, hours + 2), "a").await;
@@ -129,6 +138,13 @@ impl TestBucket {
         self.add(3, (8, 10), "a").await;
     }
 
+    /// The least that has an overlap of replicas and then a block to downsample.
+    pub(crate) async fn fill_days(&self) {
+        self.add(0, (0, 48), "a").await;
+        self.add(1, (0, 48), "b").await;
+        self.add(2, (48, 50), "a").await;
+    }
+
     pub(crate) fn config(&self) -> Config {
         let mut config = Config::new(self.scratch.path().join("data"));
         config.consistency_delay = Millis(0);
@@ -142,7 +158,7 @@ impl TestBucket {
     }
 
     /// All objects with their contents.
-    pub(crate) async fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) async fn objects(&self) -> Objects {
         use futures::TryStreamExt as _;
         let listing: Vec<_> = self.store.list(None).try_collect().await.unwrap();
         let mut objects = BTreeMap::new();
@@ -161,11 +177,19 @@ impl TestBucket {
     }
 
     /// Replaces an object.
-    pub(crate) async fn put(&self, path: &str, bytes: Vec<u8>) {
+    async fn put(&self, path: &str, bytes: Vec<u8>) {
         self.store
             .put(&ObjectPath::from(path), PutPayload::from(bytes))
             .await
             .unwrap();
+    }
+
+    /// Flips a bit of a block's chunks.
+    pub(crate) async fn damage(&self, block: BlockId) {
+        let chunks = format!("{block}/chunks/000001");
+        let mut bytes = self.objects().await.remove(&chunks).unwrap();
+        bytes[40] ^= 1;
+        self.put(&chunks, bytes).await;
     }
 
     pub(crate) async fn delete(&self, path: &str) {
@@ -174,7 +198,7 @@ impl TestBucket {
 }
 
 /// Metas of all visible blocks.
-pub(crate) fn metas(objects: &BTreeMap<String, Vec<u8>>) -> BTreeMap<BlockId, BlockMeta> {
+pub(crate) fn metas(objects: &Objects) -> BTreeMap<BlockId, BlockMeta> {
     let metas = objects
         .iter()
         .filter(|(name, _)| name.ends_with("/meta.json"));
@@ -185,7 +209,7 @@ pub(crate) fn metas(objects: &BTreeMap<String, Vec<u8>>) -> BTreeMap<BlockId, Bl
 }
 
 /// Blocks with a mark of this name.
-pub(crate) fn marked(objects: &BTreeMap<String, Vec<u8>>, mark: &str) -> BTreeSet<BlockId> {
+pub(crate) fn marked(objects: &Objects, mark: &str) -> BTreeSet<BlockId> {
     let names = objects
         .keys()
         .filter_map(|name| name.strip_suffix(mark)?.strip_suffix('/'));

@@ -55,15 +55,26 @@ fn outcome(objects: &BTreeMap<String, Vec<u8>>) -> BTreeSet<Content> {
         .collect()
 }
 
-async fn check(delete_delay: Millis, in_bucket: bool) {
+/// What is in the bucket, and where the blocks are made of it.
+#[derive(PartialEq)]
+enum Way {
+    ThroughScratch,
+    InBucket,
+    Fused,
+}
+
+async fn check(delete_delay: Millis, way: Way) {
     let fill = async || {
         let bucket = TestBucket::new();
-        bucket.fill_little().await;
+        match way {
+            Way::Fused => bucket.fill_days().await,
+            _ => bucket.fill_little().await,
+        }
         bucket.store.set(Faults::default());
         let mut config = bucket.config();
         config.delete_delay = delete_delay;
         config.replica_labels = vec!["replica".into()];
-        if in_bucket {
+        if way == Way::InBucket {
             config.scratch = None;
         }
         (bucket, config)
@@ -101,15 +112,20 @@ async fn check(delete_delay: Millis, in_bucket: bool) {
 
 #[tokio::test(start_paused = true)]
 async fn death_at_any_change_loses_nothing() {
-    check(Millis(48 * Millis::HOUR.0), false).await;
+    check(Millis(48 * Millis::HOUR.0), Way::ThroughScratch).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn death_at_any_change_loses_nothing_where_blocks_grow_in_the_bucket() {
-    check(Millis(48 * Millis::HOUR.0), true).await;
+    check(Millis(48 * Millis::HOUR.0), Way::InBucket).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn death_at_any_change_loses_nothing_where_blocks_are_deleted_at_once() {
-    check(Millis(0), false).await;
+    check(Millis(0), Way::ThroughScratch).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn death_at_any_change_loses_nothing_where_a_merge_is_downsampled_on_the_way() {
+    check(Millis(48 * Millis::HOUR.0), Way::Fused).await;
 }

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use compactor::stop::Stop;
 use compactor::{Compactor, Metrics, Outcome, World, cycle};
+use tsdb::meta::BlockMeta;
 use tsdb::testing::faulty_store::{Faults, Op, When};
 use tsdb::time::Millis;
 
-use crate::bucket::{TestBucket, Ticks, marked, metas};
+use crate::bucket::{Objects, TestBucket, Ticks, marked, metas};
 
 #[tokio::test]
 async fn full_windows_become_one_block_each_and_sources_are_marked() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     let report = bucket.run(bucket.config()).await.unwrap();
     assert_eq!(report.outcome(), Outcome::Done, "{report:?}");
     let objects = bucket.objects().await;
@@ -35,8 +35,7 @@ async fn full_windows_become_one_block_each_and_sources_are_marked() {
 
 #[tokio::test]
 async fn replicas_become_one_block_where_their_label_is_named() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     let mut config = bucket.config();
     config.replica_labels = vec!["replica".into()];
     bucket.run(config).await.unwrap();
@@ -59,16 +58,12 @@ async fn replicas_become_one_block_where_their_label_is_named() {
 
 #[tokio::test]
 async fn damaged_block_is_fenced_and_the_rest_is_compacted() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     let damaged = bucket.add(20, (2, 4), "c").await;
     for (number, hours) in [(21, (0, 2)), (22, (4, 6)), (23, (6, 8)), (24, (8, 10))] {
         bucket.add(number, hours, "c").await;
     }
-    let chunks = format!("{damaged}/chunks/000001");
-    let mut bytes = bucket.objects().await[&chunks].clone();
-    bytes[40] ^= 1;
-    bucket.put(&chunks, bytes).await;
+    bucket.damage(damaged).await;
     let report = bucket.run(bucket.config()).await.unwrap();
     assert_eq!(report.outcome(), Outcome::NeedsPerson);
     let [fenced] = report.fenced.as_slice() else {
@@ -86,8 +81,7 @@ async fn damaged_block_is_fenced_and_the_rest_is_compacted() {
 
 #[tokio::test]
 async fn block_with_a_missing_object_is_fenced() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     let block = bucket.add(30, (0, 2), "c").await;
     bucket.add(31, (2, 4), "c").await;
     bucket.add(32, (8, 10), "c").await;
@@ -100,8 +94,7 @@ async fn block_with_a_missing_object_is_fenced() {
 
 #[tokio::test]
 async fn overlaps_are_named_and_left_alone_and_the_rest_is_compacted() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     let overlapping = bucket.add(40, (8, 10), "a").await;
     let report = bucket.run(bucket.config()).await.unwrap();
     assert_eq!(report.outcome(), Outcome::NeedsPerson);
@@ -121,8 +114,7 @@ async fn overlaps_are_named_and_left_alone_and_the_rest_is_compacted() {
 
 #[tokio::test(start_paused = true)]
 async fn read_errors_are_tried_again_and_never_marked() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     // Rare enough that a listing, which fails as a whole, can succeed.
     let nth = (3..400)
         .step_by(31)
@@ -142,8 +134,7 @@ async fn read_errors_are_tried_again_and_never_marked() {
 
 #[tokio::test(start_paused = true)]
 async fn answers_that_get_lost_change_nothing() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     let nth = (1..60)
         .step_by(3)
         .map(|n| (Op::Put, n, When::After))
@@ -160,16 +151,19 @@ async fn answers_that_get_lost_change_nothing() {
     );
 }
 
-#[tokio::test]
-async fn superseding_block_that_is_not_whole_supersedes_nothing() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+/// A bucket after a run, and one of the blocks that it made.
+async fn compacted() -> (TestBucket, Objects, BlockMeta) {
+    let bucket = TestBucket::filled().await;
     bucket.run(bucket.config()).await.unwrap();
     let objects = bucket.objects().await;
-    let made = metas(&objects)
-        .into_values()
-        .find(|meta| meta.compaction.level == 2)
-        .unwrap();
+    let mut made = metas(&objects).into_values();
+    let made = made.find(|meta| meta.compaction.level == 2).unwrap();
+    (bucket, objects, made)
+}
+
+#[tokio::test]
+async fn superseding_block_that_is_not_whole_supersedes_nothing() {
+    let (bucket, objects, made) = compacted().await;
     // As if the run had been killed before it marked the sources, and then a file of the result was lost.
     for block in marked(&objects, "deletion-mark.json") {
         bucket.delete(&format!("{block}/deletion-mark.json")).await;
@@ -200,21 +194,11 @@ async fn superseding_block_that_is_not_whole_supersedes_nothing() {
 /// Found by the simulation: a run died after the upload, the result rotted, and the next run trusted its size.
 #[tokio::test]
 async fn superseding_block_that_is_damaged_supersedes_nothing() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
-    bucket.run(bucket.config()).await.unwrap();
-    let objects = bucket.objects().await;
-    let made = metas(&objects)
-        .into_values()
-        .find(|meta| meta.compaction.level == 2)
-        .unwrap();
+    let (bucket, _, made) = compacted().await;
     for source in &made.compaction.sources {
         bucket.delete(&format!("{source}/deletion-mark.json")).await;
     }
-    let chunks = format!("{}/chunks/000001", made.ulid);
-    let mut bytes = objects[&chunks].clone();
-    bytes[40] ^= 1;
-    bucket.put(&chunks, bytes).await;
+    bucket.damage(made.ulid).await;
     for _ in 0..2 {
         let report = bucket.run(bucket.config()).await.unwrap();
         assert_eq!(report.outcome(), Outcome::NeedsPerson, "{report:?}");
@@ -228,8 +212,7 @@ async fn superseding_block_that_is_damaged_supersedes_nothing() {
 
 #[tokio::test]
 async fn job_that_does_not_fit_the_disk_fails_before_it_begins_and_smaller_ones_go_on() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     // The same window in fewer blocks: a smaller job.
     bucket.add(50, (0, 2), "c").await;
     bucket.add(51, (2, 4), "c").await;
@@ -257,8 +240,7 @@ async fn job_that_does_not_fit_the_disk_fails_before_it_begins_and_smaller_ones_
         assert!(failure.what.contains("are free; free some"), "{failure:?}");
     }
     // Where nothing fits, nothing changes.
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     let before = bucket.objects().await;
     bucket.world.free_bytes.store(0, Ordering::Relaxed);
     let report = bucket.run(bucket.config()).await.unwrap();
@@ -268,8 +250,7 @@ async fn job_that_does_not_fit_the_disk_fails_before_it_begins_and_smaller_ones_
 
 #[tokio::test]
 async fn wish_to_stop_ends_a_run_before_it_changes_anything() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     let before = bucket.objects().await;
     let world: Arc<dyn World> = Arc::<Ticks>::clone(&bucket.world);
     let mut compactor = Compactor::begin(
@@ -288,8 +269,7 @@ async fn wish_to_stop_ends_a_run_before_it_changes_anything() {
 
 #[tokio::test]
 async fn marked_blocks_go_after_the_delay() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     let mut config = bucket.config();
     config.delete_delay = Millis(0);
     let report = bucket.run(config).await.unwrap();

@@ -5,5 +5,6 @@
 mod bucket;
 mod crashes;
 mod facts;
+mod fused;
 mod on_disk;
 mod verified;

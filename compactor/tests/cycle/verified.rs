@@ -23,8 +23,7 @@ fn change(file: &Path, change: impl Fn(&mut Vec<u8>)) {
 
 /// Both groups have a window to compact; the first block that is written is damaged.
 async fn check(damage: fn(&Path), fact: &str) {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     let before = bucket.objects().await;
     *bucket.world.damage.lock().unwrap() = Some(damage);
     let report = bucket.run(bucket.config()).await.unwrap();
@@ -96,8 +95,7 @@ fn findings(objects: &BTreeMap<String, Vec<u8>>, meta: &BlockMeta) -> Findings {
 
 #[tokio::test]
 async fn a_new_block_says_what_it_amounts_to_and_verification_believes_nothing_else() {
-    let bucket = TestBucket::new();
-    bucket.fill().await;
+    let bucket = TestBucket::filled().await;
     let report = bucket.run(bucket.config()).await.unwrap();
     let objects = bucket.objects().await;
     for made in report.jobs.iter().filter_map(|job| job.output) {

@@ -1,6 +1,8 @@
-//! Vectors of Thanos, and what happens at the edges; [`histograms`] has those of histograms, [`slow`] the rule in plain.
+//! Vectors of Thanos, and what happens at the edges; [`histograms`] has those of histograms, [`slow`] the rule in plain,
+//! [`levels`] both levels at once.
 
 mod histograms;
+mod levels;
 mod slow;
 
 use tsdb::chunk::aggregate::{Aggregate, AggregateView};
