@@ -82,7 +82,13 @@ fn fused(criterion: &mut Criterion) {
     group.bench_function("downsampling alone", |bencher| {
         let run = |out: TempDir| {
             let source = Block::open(&merged).expect("a sound block");
-            let made = downsample(source, out.path(), &targets(), 1, &Budget::unlimited("bench"));
+            let made = downsample(
+                source,
+                out.path(),
+                &targets(),
+                1,
+                &Budget::unlimited("bench"),
+            );
             (made.expect("a sound block").len(), out)
         };
         bencher.iter_batched(scratch, run, BatchSize::PerIteration);

@@ -9,8 +9,8 @@ use tsdb::mark::Reason;
 use tsdb::meta::{BlockMeta, Resolution};
 
 use crate::compactor::Compactor;
-use crate::error::Result;
 use crate::downsample::ahead;
+use crate::error::Result;
 use crate::group::Group;
 use crate::plan::{Candidate, Planner, chain};
 use crate::view::View;

@@ -28,10 +28,14 @@ pub fn resolutions(block: &BlockMeta, others: &[&BlockMeta]) -> Vec<Resolution> 
 /// The same of the block that raw `inputs` will become.
 #[must_use]
 pub fn resolutions_of_result(inputs: &[&BlockMeta], others: &[&BlockMeta]) -> Vec<Resolution> {
-    let is_raw = inputs.iter().all(|input| input.resolution() == Resolution::RAW);
+    let is_raw = inputs
+        .iter()
+        .all(|input| input.resolution() == Resolution::RAW);
     // A name that no block has.
     let result = compacted_meta(BlockId::default(), inputs).ok();
-    result.filter(|_| is_raw).map_or_else(Vec::new, |result| resolutions(&result, others))
+    result
+        .filter(|_| is_raw)
+        .map_or_else(Vec::new, |result| resolutions(&result, others))
 }
 
 #[cfg(test)]
@@ -61,7 +65,11 @@ mod tests {
             let inputs: Vec<_> = inputs.iter().collect();
             assert_eq!(resolutions_of_result(&inputs, &others), want, "{inputs:?}");
         }
-        let (raw, five, hour) = (Resolution::RAW, Resolution::FIVE_MINUTES, Resolution::ONE_HOUR);
+        let (raw, five, hour) = (
+            Resolution::RAW,
+            Resolution::FIVE_MINUTES,
+            Resolution::ONE_HOUR,
+        );
         let two = |to: i64| [block(1, raw, (0, 20)), block(2, raw, (20, to))];
         check(two(39), &[], &[]);
         check(two(40), &[], &[five]);
@@ -74,10 +82,14 @@ mod tests {
         };
         check(two(240), &[covering(hour)], &[five]);
         check(two(240), &[covering(five)], &[]);
-        check(two(240).map(|mut meta| {
-            meta.thanos.get_or_insert_default().resolution = five;
-            meta
-        }), &[], &[]);
+        check(
+            two(240).map(|mut meta| {
+                meta.thanos.get_or_insert_default().resolution = five;
+                meta
+            }),
+            &[],
+            &[],
+        );
         let long = block(1, raw, (0, 240));
         assert_eq!(resolutions(&long, &[&long]), [five, hour], "beside itself");
     }

@@ -47,7 +47,14 @@ fn content(objects: &BTreeMap<String, Vec<u8>>) -> BTreeMap<(i64, Vec<BlockId>, 
             extensions["stratal"]["ulid"] = "".into();
         }
         part.files.retain(|file| file.rel_path != "meta.json");
-        content.insert((meta.resolution().0, meta.compaction.sources.clone(), "meta.json".into()), meta.to_json());
+        content.insert(
+            (
+                meta.resolution().0,
+                meta.compaction.sources.clone(),
+                "meta.json".into(),
+            ),
+            meta.to_json(),
+        );
     }
     content
 }
@@ -79,10 +86,19 @@ async fn blocks_made_beside_a_merge_are_those_made_one_after_another() {
     only_merge.downsample = false;
     in_turn.run(only_merge).await.unwrap();
     in_turn.run(config(&in_turn)).await.unwrap();
-    assert_eq!(content(&at_once.objects().await), content(&in_turn.objects().await));
-    assert!(gets < in_turn.store.calls(Op::Get), "nothing is fetched to be downsampled");
+    assert_eq!(
+        content(&at_once.objects().await),
+        content(&in_turn.objects().await)
+    );
+    assert!(
+        gets < in_turn.store.calls(Op::Get),
+        "nothing is fetched to be downsampled"
+    );
     let scratch = at_once.scratch.path().join("data/ready");
-    assert!(std::fs::read_dir(scratch).unwrap().next().is_none(), "nothing waits after a run");
+    assert!(
+        std::fs::read_dir(scratch).unwrap().next().is_none(),
+        "nothing waits after a run"
+    );
 }
 
 #[tokio::test]
@@ -90,13 +106,22 @@ async fn where_there_is_room_for_the_merge_alone_it_comes_first() {
     let bucket = TestBucket::new();
     fill(&bucket).await;
     let objects = bucket.objects().await;
-    let inputs = objects.iter().filter(|(name, _)| !name.starts_with(&BlockId::new(1_000_002, 2).to_string()));
+    let inputs = objects
+        .iter()
+        .filter(|(name, _)| !name.starts_with(&BlockId::new(1_000_002, 2).to_string()));
     let bytes: usize = inputs.map(|(_, bytes)| bytes.len()).sum();
-    bucket.world.free_bytes.store(bytes as u64 * 2, std::sync::atomic::Ordering::Relaxed);
+    bucket
+        .world
+        .free_bytes
+        .store(bytes as u64 * 2, std::sync::atomic::Ordering::Relaxed);
     let report = bucket.run(config(&bucket)).await.unwrap();
     assert_eq!(report.outcome(), Outcome::Done, "{report:?}");
     assert_eq!(report.jobs.len(), 3);
-    assert!(report.jobs.iter().take(2).all(|job| job.bytes_read > 0), "{:?}", report.jobs);
+    assert!(
+        report.jobs.iter().take(2).all(|job| job.bytes_read > 0),
+        "{:?}",
+        report.jobs
+    );
 }
 
 /// A block with a chunk of an encoding that can be copied, and not downsampled.
@@ -111,9 +136,13 @@ async fn add_opaque(bucket: &TestBucket, number: u64, hours: (i64, i64)) {
         encoding: Encoding::Unknown(77),
         payload: vec![1, 2, 3],
     };
-    builder.series(&Labels::from_pairs([("__name__", "opaque")]), &[opaque]).unwrap();
+    builder
+        .series(&Labels::from_pairs([("__name__", "opaque")]), &[opaque])
+        .unwrap();
     let chunks = encode_samples(&[Sample::float(min, 1.0), Sample::float(max - 1, 2.0)]).unwrap();
-    builder.series(&Labels::from_pairs([("__name__", "up")]), &chunks).unwrap();
+    builder
+        .series(&Labels::from_pairs([("__name__", "up")]), &chunks)
+        .unwrap();
     let mut meta = BlockMeta {
         ulid: id,
         min_time: Millis(min),
