@@ -99,10 +99,7 @@ fn settings(flags: &QueryFlags, memory: &Budget) -> anyhow::Result<Settings> {
         } else {
             format!("/{prefix}")
         },
-        build: server::Build {
-            version: env!("STRATAL_VERSION").to_owned(),
-            ..server::Build::default()
-        },
+        build: build(),
         process: server::Process {
             start: clock::now().0,
             directory: std::env::current_dir()
@@ -113,6 +110,17 @@ fn settings(flags: &QueryFlags, memory: &Budget) -> anyhow::Result<Settings> {
         },
         ..Settings::default()
     })
+}
+
+/// Version and commit; clients read the version as three numbers.
+fn build() -> server::Build {
+    let version = env!("STRATAL_VERSION");
+    let (version, commit) = version.split_once(" (commit ").unwrap_or((version, ""));
+    server::Build {
+        version: version.to_owned(),
+        revision: commit.trim_end_matches(')').to_owned(),
+        ..server::Build::default()
+    }
 }
 
 /// The flags as `/status/flags` tells them.
