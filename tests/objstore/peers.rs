@@ -79,8 +79,13 @@ async fn everything_works_on_moto() {
     everything(&s3_yaml(moto.port, ("any", "pair"), "")).await;
 }
 
-async fn reqwest_put(url: &str) -> u16 {
+/// What TLS needs before the first client, as the binary does; another test may have been first.
+fn install_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+async fn reqwest_put(url: &str) -> u16 {
+    install_provider();
     reqwest::Client::new()
         .put(url)
         .send()
@@ -115,6 +120,7 @@ async fn everything_works_on_minio() {
 /// alone.
 async fn killed_in_the_middle(minio: &Peer) {
     let yaml = s3_yaml(minio.port, MINIO_KEYS, "prefix: killed\n");
+    install_provider();
     let store = object_store::aws::AmazonS3Builder::new()
         .with_bucket_name("metrics")
         .with_endpoint(format!("http://127.0.0.1:{}", minio.port))
