@@ -83,10 +83,12 @@ fn a_merge_of_very_many_series_stays_below_its_limit_and_gives_the_same_bytes() 
         peak <= limit + BESIDE_BYTES,
         "{peak} bytes at the peak, the limit is {limit}"
     );
-    let all = merge(&blocks, &dir.path().join("b"), "4GiB")
-        .output()
-        .unwrap();
+    let (all, unbounded) = watch(merge(&blocks, &dir.path().join("b"), "4GiB"));
     assert!(files(&all) == bounded, "the limit changed the result");
+    assert!(
+        peak < unbounded,
+        "{peak} bytes with a limit, {unbounded} without: nothing was put aside"
+    );
     let left: Vec<_> = fs::read_dir(dir.path().join("a")).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
 }
