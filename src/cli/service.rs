@@ -59,6 +59,7 @@ const STORES: &[&str] = &[
     "grpc-server-tls-min-version",
     "grpc.proxy-strategy",
     "http.config",
+    "inject-test-addresses",
     "query.active-query-path",
     "query.conn-metric.label",
     "query.default-tenant-id",
