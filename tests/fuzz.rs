@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use query::testing::fuzz::parse_expression;
+use query::testing::fuzz::{parse_expression, parse_notation, read_parameters, read_remote};
 use tsdb::testing::fuzz_block::decode_block;
 use tsdb::testing::fuzz_chunk::{decode_aggregate, decode_xor, decode_xor2};
 use tsdb::testing::fuzz_histogram::decode_histograms;
@@ -42,6 +42,9 @@ const BODIES: &[(&str, Body)] = &[
     ("decode_xor", decode_xor),
     ("decode_xor2", decode_xor2),
     ("parse_expression", parse_expression),
+    ("parse_notation", parse_notation),
+    ("read_parameters", read_parameters),
+    ("read_remote", read_remote),
 ];
 
 /// Inputs of each body from each alphabet: all bodies together take seconds.

@@ -23,6 +23,19 @@ impl Form {
         Self(pairs)
     }
 
+    /// One value for each of some names; for fuzzing.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn of(names: &[&str], value: &[u8]) -> Self {
+        let value = String::from_utf8_lossy(value).into_owned();
+        Self(
+            names
+                .iter()
+                .map(|name| ((*name).to_owned(), value.clone()))
+                .collect(),
+        )
+    }
+
     /// The first value of `name`, empty where there is none.
     #[must_use]
     pub fn get(&self, name: &str) -> &str {

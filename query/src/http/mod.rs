@@ -39,7 +39,7 @@ mod probe;
 pub mod problem;
 pub mod proto;
 mod query;
-mod read;
+pub(crate) mod read;
 pub mod reading;
 pub mod reply;
 mod routes;

@@ -76,6 +76,12 @@ fn read(body: &[u8]) -> Result<ReadRequest, Refusal> {
     ReadRequest::decode(&bytes)
 }
 
+/// Whether a body is a request of remote read; for fuzzing.
+#[cfg(feature = "testing")]
+pub(crate) fn is_request(body: &[u8]) -> bool {
+    read(body).is_ok()
+}
+
 fn select(query: &Query) -> Select {
     Select::new(query.matchers.clone(), query.times)
 }

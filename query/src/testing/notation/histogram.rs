@@ -3,7 +3,7 @@
 //! Every key may be left out, and stands at most once. `buckets` and `n_buckets` are counts, not differences, from index
 //! `offset` (`n_offset`) on; `z_bucket` is the zero bucket, `z_bucket_w` how far it reaches.
 
-use tsdb::histogram::{FloatHistogram, ResetHint, Span};
+use tsdb::histogram::{CUSTOM_BUCKETS_SCHEMA, FloatHistogram, ResetHint, Span};
 
 use super::reader::{Reader, Result};
 use crate::syntax::quote;
@@ -79,6 +79,14 @@ pub(super) fn stepped(
     step: &FloatHistogram,
     is_negative: bool,
 ) -> std::result::Result<FloatHistogram, String> {
+    if let Some(schema) = [step.schema, base.schema]
+        .into_iter()
+        .find(|schema| !is_known(*schema))
+    {
+        return Err(format!(
+            "error combining histograms: unknown schema {schema}"
+        ));
+    }
     if step.schema < base.schema {
         let (from, to) = (step.schema, base.schema);
         return Err(format!(
@@ -93,6 +101,10 @@ pub(super) fn stepped(
     };
     combined.map_err(|error| format!("error combining histograms: {error}"))?;
     Ok(sum)
+}
+
+fn is_known(schema: i32) -> bool {
+    schema == CUSTOM_BUCKETS_SCHEMA || (-4..=8).contains(&schema)
 }
 
 fn empty() -> FloatHistogram {
