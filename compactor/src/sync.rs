@@ -29,8 +29,7 @@ impl Syncer {
     #[must_use]
     pub fn new(compactor: &Compactor) -> Self {
         let config = &compactor.config;
-        // A walk through directories costs less than four questions a block.
-        let discovery = if config.list_recursively || compactor.bucket.local_root().is_some() {
+        let discovery = if config.list_recursively {
             Discovery::Recursive
         } else {
             Discovery::Concurrent

@@ -1,4 +1,7 @@
 //! `stratal tools promql`: expressions looked at, and a client for servers that answer them, in `promtool query`'s forms.
+//!
+//! `parse`, `format` and `explain` need no server. `query` takes the address where `promtool` takes it, before the
+//! expression. What they do is in `crate::command::promql`.
 
 use std::time::Duration;
 

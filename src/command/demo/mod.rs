@@ -136,6 +136,8 @@ fn config(scratch: PathBuf) -> Config {
         replica_labels: vec![make::REPLICA_LABEL.to_owned()],
         merge: MergeFunc::Penalty,
         groups: NonZeroUsize::MIN,
+        // One walk costs less than four questions for each of hundreds of blocks.
+        list_recursively: true,
         ..Config::new(scratch)
     }
 }
