@@ -11,7 +11,7 @@ use tsdb::bucket::download::download;
 use tsdb::bucket::list::{Discovery, discover};
 use tsdb::bucket::mark::get_all;
 use tsdb::bucket::sync::{MetaSync, SyncOptions};
-use tsdb::mark::{DeletionMark, NoCompactMark, NoDownsampleMark};
+use tsdb::mark::{DeletionMark, MarkKind, NoCompactMark, NoDownsampleMark};
 use tsdb::testing::golden;
 
 /// Names of the first-level directories with and without a `meta.json`, ascending.
@@ -40,8 +40,13 @@ async fn check(name: &str) {
     let (with_meta, without) = directories(&root);
     assert!(!with_meta.is_empty());
     let one = discover(&bucket, Discovery::Concurrent).await.unwrap();
-    let other = discover(&bucket, Discovery::Recursive).await.unwrap();
+    let mut other = discover(&bucket, Discovery::Recursive).await.unwrap();
+    let marks = other.marks.take().unwrap();
     assert_eq!(one, other);
+    for kind in MarkKind::ALL {
+        let seen = marks.iter().filter(|(_, seen)| *seen == kind).count();
+        assert_eq!(seen, count_files(&root, kind.file_name()), "{kind:?}");
+    }
     assert!(one.malformed.is_empty());
     let view = MetaSync::new(bucket.clone(), SyncOptions::default())
         .sync()
