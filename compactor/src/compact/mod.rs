@@ -8,7 +8,7 @@
 //!
 //! A step publishes at most one block, after which the bucket is looked at again; coarser ones made beside it wait for their turn.
 //! Whatever goes wrong stays in its group; a damaged block is taken out and the rest goes on. Blocks go through scratch
-//! space ([`make`]) or not ([`in_bucket`]). Up to the upload everything may be dropped at any point; from the end of the
+//! space (`make`) or not (`in_bucket`). Up to the upload everything may be dropped at any point; from the end of the
 //! upload to the last mark nothing may, and nothing waits for long.
 
 mod choose;

@@ -23,9 +23,10 @@ use tsdb::index::SymbolTable;
 use tsdb::merge::input::{self, Input, Source};
 use tsdb::merge::lane::Lane;
 use tsdb::merge::need::Need;
+use tsdb::merge::pipeline::pipeline;
 use tsdb::merge::range::RangeOutput;
 use tsdb::merge::ranges::Piece;
-use tsdb::merge::stitch::{self, Outputs, Stitcher, Watch};
+use tsdb::merge::stitch::{Outputs, Stitcher, Watch};
 use tsdb::merge::tally::Tally;
 use tsdb::merge::{self, Merged, ranges};
 use tsdb::meta::{BlockMeta, Resolution};
@@ -156,7 +157,7 @@ pub(super) fn write<I: Input, W: NewBlock>(
     drop(symbols);
     let build = |piece: &Piece| build(&levels, &sources[0], piece);
     let append = |built: Vec<RangeOutput>| stitchers.append(&built);
-    merge::pool(threads)?.install(|| stitch::pipeline(pieces, build, append))?;
+    merge::pool(threads)?.install(|| pipeline(pieces, build, append))?;
     stitchers.finish(sinks)
 }
 

@@ -1,11 +1,9 @@
 //! Finished ranges, in order, to segments and index.
 //!
 //! The only place where positions in the result are known: references of a range become those of the block by adding where
-//! its records begin, segments are cut, series are numbered. Who builds the ranges and when is in [`super::pipeline`].
+//! its records begin, segments are cut, series are numbered. Who builds the ranges and when is in [`mod@super::pipeline`].
 
 use std::sync::Arc;
-
-pub use super::pipeline::pipeline;
 
 use super::Merged;
 use super::range::{RangeOutput, SeriesEnd};
