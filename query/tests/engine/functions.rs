@@ -49,7 +49,7 @@ fn aggregation(aggregator: &Json) -> String {
 
 #[tokio::test]
 async fn golden_functions_and_aggregations_are_all_carried_out() {
-    let path = tsdb::testing::golden::path("promql/functions.json");
+    let path = query::testing::corpus::root().join("functions.json");
     let known: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let functions = known["functions"].as_array().unwrap().iter().map(call);
     let aggregations = known["aggregators"].as_array().unwrap().iter();
