@@ -194,23 +194,18 @@ fn error_at(reader: BitReader<'_>, what: Corruption) -> Error {
     }
 }
 
-/// [`BitReader::window`] in the last seven bytes, which hold many samples where nothing changes.
-#[inline(never)]
+/// [`BitReader::window`] in the last seven bytes.
+#[cold]
 fn tail_window(reader: BitReader<'_>) -> Result<u64> {
     let rest = reader.bytes.get(reader.at / 8..).unwrap_or_default();
     if rest.is_empty() {
         return Err(reader.truncated(1));
     }
-    let bytes = match reader.bytes.last_chunk() {
-        // The last eight bytes, without those that have been read.
-        Some(last) => u64::from_be_bytes(*last) << (8 * (8 - rest.len())),
-        None => {
-            let mut padded = [0; 8];
-            padded[..rest.len()].copy_from_slice(rest);
-            u64::from_be_bytes(padded)
-        }
-    };
-    Ok(bytes << (reader.at % 8))
+    let mut padded = [0; 8];
+    for (to, from) in padded.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    Ok(u64::from_be_bytes(padded) << (reader.at % 8))
 }
 
 /// A growing bit stream.
