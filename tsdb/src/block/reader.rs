@@ -123,18 +123,8 @@ impl Input for Block {
 
     fn segment(&self, segment: u32) -> Result<FileWindow> {
         let file = self.segments.get(segment as usize);
-        let missing = || {
-            Error::corrupt(
-                "series",
-                0,
-                format!(
-                    "chunk reference names segment {segment}, there are {}",
-                    self.segments.len()
-                ),
-            )
-        };
         file.map(|file| file.window(WINDOW_BYTES))
-            .ok_or_else(missing)
+            .ok_or_else(|| segment::missing(segment, self.segments.len()))
             .at(|| self.index.path().display().to_string())
     }
 

@@ -19,7 +19,7 @@ pub use reader::{Record, SegmentReader};
 pub use writer::{SegmentFiles, SegmentWriter};
 
 use crate::codec::Cursor;
-use crate::error::{Corruption, Result};
+use crate::error::{Corruption, Error, Result};
 
 /// First four bytes of a segment.
 pub const MAGIC: u32 = 0x85BD_40DD;
@@ -51,6 +51,13 @@ pub fn check_head(bytes: &[u8]) -> Result<()> {
     }
     cursor.bytes(3)?;
     Ok(())
+}
+
+/// What is wrong with a chunk reference into a segment beyond the `count` that there are.
+#[must_use]
+pub fn missing(segment: u32, count: usize) -> Error {
+    let what = format!("chunk reference names segment {segment}, there are {count}");
+    Error::corrupt("series", 0, what)
 }
 
 /// Name of the file with this zero-based index.

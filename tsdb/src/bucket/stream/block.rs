@@ -224,9 +224,7 @@ impl Input for BucketBlock {
 
     fn segment(&self, segment: u32) -> Result<ObjectWindow> {
         let Some(found) = self.segments.get(segment as usize) else {
-            let count = self.segments.len();
-            let what = format!("chunk reference names segment {segment}, there are {count}");
-            return Err(Error::corrupt("series", 0, what).at(self.name()));
+            return Err(segment::missing(segment, self.segments.len()).at(self.name()));
         };
         let mut window = found.reader.window(WINDOW_BYTES);
         if found.is_checked.get().is_none() {
